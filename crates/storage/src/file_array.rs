@@ -1,0 +1,538 @@
+//! An array in a file, read and written in windows by positional I/O.
+
+use ndarray::{
+    Array, ArrayRef, ArrayView, ArrayViewMut, Axis, Dimension, IntoDimension, Ix1, ShapeBuilder,
+};
+use std::fs::File;
+use std::io;
+use std::marker::PhantomData;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::access::{Access, ReadOnly, ReadWrite};
+use crate::element::swap_bytes;
+use crate::npy::Header;
+use crate::source::check;
+use crate::{
+    ByteOrder, Element, Error, ErrorKind, Format, Layout, Options, Order, Result, Sink, Source,
+    Stored, Window,
+};
+
+/// Bytes that one call holds besides the caller's tile, where the tile cannot be read or written in
+/// place: another order in memory than in the file, a foreign byte order, or `bool`.
+pub const STAGING_BYTES: usize = 256 << 10;
+
+/// A [`FileArray`] that can be written.
+pub type FileArrayMut<T, D> = FileArray<T, D, ReadWrite>;
+
+/// An array of `T` with dimension `D` in a file; the safe core of this crate.
+///
+/// The file is read and written in windows, by positional I/O: nothing is mapped, so whatever
+/// happens to the file is an [`Error`] and never a signal. Any byte offset, byte order and memory
+/// order works, and many threads may use one array at a time.
+///
+/// A writer holds an advisory lock on the file (see [`Lock`](crate::Lock)) until it is closed.
+/// What was written is durable only after [`flush`](Self::flush) or [`close`](Self::close) has
+/// returned `Ok`; dropping the array ignores errors and syncs nothing.
+///
+/// ```
+/// use ndarray::{Ix2, array};
+/// use outcore_storage::{FileArray, FileArrayMut};
+///
+/// # let folder = tempfile::tempdir()?;
+/// # let path = folder.path().join("field.npy");
+/// let mut field = FileArrayMut::<f32, _>::create(&path, (3, 4))?;
+/// field.write_window([1..2, 1..3], &array![[7.0, 8.0]])?;
+/// field.close()?;
+///
+/// let field = FileArray::<f32, Ix2>::open(&path)?;
+/// assert_eq!(field.read_window([0..3, 2..3])?, array![[0.0], [8.0], [0.0]]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct FileArray<T, D, A = ReadOnly> {
+    pub(crate) file: File,
+    pub(crate) path: PathBuf,
+    pub(crate) layout: Layout<D>,
+    pub(crate) byte_order: ByteOrder,
+    pub(crate) format: Format,
+    pub(crate) poisoned: AtomicBool,
+    pub(crate) kind: PhantomData<fn() -> (T, A)>,
+}
+
+impl<T: Element, D: Dimension> FileArray<T, D, ReadOnly> {
+    /// Opens a `.npy` file for reading; numpy's mode `r`. Never writes.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be read, is no `.npy` file, holds another element type or number of axes,
+    /// or is shorter than its header promises.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
+        Options::new().open(path)
+    }
+
+    /// Options for everything else: raw files, locks, and the same for writing.
+    pub fn options() -> Options {
+        Options::new()
+    }
+}
+
+impl<T: Element> FileArray<T, Ix1, ReadOnly> {
+    /// Opens a raw file as a 1-D array of as many elements as it holds, in native byte order.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be read or its length is no multiple of the element's bytes.
+    pub fn open_raw(path: impl AsRef<Path>) -> Result<Self> {
+        Options::new().open_raw_1d(path)
+    }
+}
+
+impl<T: Element, D: Dimension> FileArray<T, D, ReadWrite> {
+    /// Opens a `.npy` file for reading and writing; numpy's mode `r+`.
+    ///
+    /// # Errors
+    ///
+    /// As [`FileArray::open`], and if the file cannot be written or another process has locked it.
+    pub fn open_mut(path: impl AsRef<Path>) -> Result<Self> {
+        Options::new().open_mut(path)
+    }
+
+    /// Creates a `.npy` file of zeros, or replaces the contents of an existing file; numpy's mode
+    /// `w+`. Reserves the disk space.
+    ///
+    /// For a file that should appear whole or not at all, see [`Output`](crate::Output).
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be created, another process has locked it, or the disk is too full.
+    pub fn create(path: impl AsRef<Path>, shape: impl IntoDimension<Dim = D>) -> Result<Self> {
+        Options::new().create(path, shape)
+    }
+
+    /// An array of zeros in a file without a name, in `folder`; it is gone when it is closed.
+    ///
+    /// # Errors
+    ///
+    /// If the folder cannot be written or the disk is too full.
+    pub fn scratch(folder: impl AsRef<Path>, shape: impl IntoDimension<Dim = D>) -> Result<Self> {
+        Options::new().scratch(folder, shape)
+    }
+
+    /// Writes a tile to a window of its shape; a tile is any array or view of ndarray.
+    ///
+    /// # Errors
+    ///
+    /// If the window reaches outside the array, the shapes differ, or writing fails.
+    pub fn write_window(
+        &mut self,
+        window: impl Into<Window<D>>,
+        tile: &ArrayRef<T, D>,
+    ) -> Result<()> {
+        self.write_shared(&window.into(), tile.view())
+    }
+
+    /// Makes everything that was written durable.
+    ///
+    /// # Errors
+    ///
+    /// If the disk refuses. What has reached it is then unknown, and because the operating system
+    /// forgets such an error after reporting it once, the array is poisoned: every later write or
+    /// flush fails too.
+    pub fn flush(&self) -> Result<()> {
+        self.check_poison()?;
+        self.file.sync_all().map_err(|error| {
+            self.poisoned.store(true, Ordering::Relaxed);
+            Error::io(&self.path, "failed to sync", error)
+        })
+    }
+
+    /// Makes at least one window durable.
+    ///
+    /// Today this syncs the data of the whole file: Linux has no durable sync of a part of one.
+    ///
+    /// # Errors
+    ///
+    /// If the window reaches outside the array, and as [`flush`](Self::flush).
+    pub fn flush_window(&self, window: impl Into<Window<D>>) -> Result<()> {
+        let window = window.into();
+        check(&window, self.layout.shape(), &window.shape).map_err(|kind| self.error(kind))?;
+        self.check_poison()?;
+        self.file.sync_data().map_err(|error| {
+            self.poisoned.store(true, Ordering::Relaxed);
+            Error::io(&self.path, format!("failed to sync window {window}"), error)
+        })
+    }
+
+    /// Makes the array longer by a tile, along its slowest axis: the first in C order, the last in
+    /// Fortran order. A `.npy` header is rewritten in place, in the room that numpy leaves for it.
+    ///
+    /// The data is written before the header, so that a crash in between leaves the old array.
+    ///
+    /// # Errors
+    ///
+    /// If the other axes differ, the file has bytes after its data, its header has no room for the
+    /// new length, or writing fails.
+    pub fn append(&mut self, tile: &ArrayRef<T, D>) -> Result<()> {
+        let tile = tile.view();
+        let growth = self.layout.axes().next();
+        let axis = growth.ok_or_else(|| self.unsupported("an array without axes cannot grow"))?;
+        let old = self.layout.shape().clone();
+        let mut window = Window::whole(tile.raw_dim());
+        window.origin[axis] = old[axis];
+        let mut shape = old.clone();
+        shape[axis] = old[axis].saturating_add(window.shape[axis]);
+        let fits = tile.ndim() == old.ndim()
+            && (0..old.ndim()).all(|other| other == axis || window.shape[other] == old[other]);
+        if !fits {
+            let (tile, window) = (tile.shape().to_vec(), old.slice().to_vec());
+            return Err(self.error(ErrorKind::WrongShape { tile, window }));
+        }
+        let end = self.layout.offset() + self.layout.bytes();
+        let len = self.file_len()?;
+        if len != end {
+            let reason = format!("has {} bytes after its data, so it cannot grow", len - end);
+            return Err(self.error(ErrorKind::Unsupported(reason)));
+        }
+        let layout =
+            new_layout::<T, D>(&self.path, shape, self.layout.order(), self.layout.offset())?;
+        let header = self.grown_header(&layout)?;
+        let old = std::mem::replace(&mut self.layout, layout);
+        let written = self.write_shared(&window, tile).and_then(|()| match header {
+            Some(header) => self.write_at(&header, 0),
+            None => Ok(()),
+        });
+        if written.is_err() {
+            // As before: the old length, and no bytes after the data.
+            self.layout = old;
+            let _ = self.file.set_len(end);
+        }
+        written
+    }
+
+    /// The header for a grown array, of the same length as the one in the file.
+    fn grown_header(&self, layout: &Layout<D>) -> Result<Option<Vec<u8>>> {
+        let Format::Npy(version) = self.format else { return Ok(None) };
+        let header = Header {
+            dtype: T::DTYPE,
+            byte_order: self.byte_order,
+            order: layout.order(),
+            shape: layout.shape().slice().to_vec(),
+        };
+        let len = usize::try_from(layout.offset()).unwrap_or(usize::MAX);
+        let bytes = header.to_bytes_of_len(version, len);
+        bytes.map(Some).ok_or_else(|| self.unsupported("its header has no room for a longer shape"))
+    }
+
+    /// Makes everything durable, gives up the lock and closes the file.
+    ///
+    /// # Errors
+    ///
+    /// As [`flush`](Self::flush). The file is closed in any case.
+    pub fn close(self) -> Result<()> {
+        self.flush()
+    }
+
+    /// Writes through a shared reference; the order of overlapping writes is unspecified.
+    fn write_shared(&self, window: &Window<D>, tile: ArrayView<'_, T, D>) -> Result<()> {
+        self.check_poison()?;
+        check(window, self.layout.shape(), &tile.raw_dim()).map_err(|kind| self.error(kind))?;
+        if let Some(elements) = packed(&tile, self.layout.order()) {
+            return self.write_packed(window, elements);
+        }
+        let mut staging = vec![T::default(); window.len().min(self.staging_len())];
+        self.write_staged(window, tile, &mut staging)
+    }
+
+    /// Copies a tile of other strides through a small tile of the file's order.
+    fn write_staged(
+        &self,
+        window: &Window<D>,
+        tile: ArrayView<'_, T, D>,
+        staging: &mut [T],
+    ) -> Result<()> {
+        if window.len() > staging.len() {
+            let (axis, middle) = halves(window, self.layout.order());
+            let (low, high) = window.split_at(axis, middle);
+            let (low_tile, high_tile) = tile.split_at(Axis(axis), middle);
+            self.write_staged(&low, low_tile, staging)?;
+            return self.write_staged(&high, high_tile, staging);
+        }
+        let elements = &mut staging[..window.len()];
+        view_mut(elements, window, self.layout.order()).assign(&tile);
+        self.write_packed(window, elements)
+    }
+
+    fn write_packed(&self, window: &Window<D>, elements: &[T]) -> Result<()> {
+        let runs = self.layout.runs(window);
+        let run_len = runs.run_len().max(1);
+        let mut swapped = Vec::new();
+        for (start, run) in runs.zip(elements.chunks_exact(run_len)) {
+            if self.byte_order == ByteOrder::NATIVE || T::DTYPE.bytes() == 1 {
+                self.write_at(T::as_bytes(run), self.byte_of(start))?;
+                continue;
+            }
+            let pieces = run.chunks(self.staging_len());
+            for (start, piece) in (start..).step_by(self.staging_len()).zip(pieces) {
+                swapped.clear();
+                swapped.extend_from_slice(T::as_bytes(piece));
+                swap_bytes(&mut swapped, T::DTYPE.swapped_bytes());
+                self.write_at(&swapped, self.byte_of(start))?;
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn write_at(&self, bytes: &[u8], offset: u64) -> Result<()> {
+        self.file.write_all_at(bytes, offset).map_err(|error| {
+            let action = format!("failed to write {} bytes at byte {offset}", bytes.len());
+            Error::io(&self.path, action, error)
+        })
+    }
+
+    fn check_poison(&self) -> Result<()> {
+        let poisoned = self.poisoned.load(Ordering::Relaxed);
+        if poisoned { Err(self.error(ErrorKind::Poisoned)) } else { Ok(()) }
+    }
+
+    fn unsupported(&self, reason: &str) -> Error {
+        self.error(ErrorKind::Unsupported(reason.to_owned()))
+    }
+}
+
+impl<T: Element, D: Dimension, A: Access> FileArray<T, D, A> {
+    /// The path that the array was opened with, made absolute.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The length of each axis, as ndarray's pattern of the dimension: `(rows, columns)`.
+    pub fn dim(&self) -> D::Pattern {
+        self.layout.shape().clone().into_pattern()
+    }
+
+    /// The length of each axis.
+    pub fn shape(&self) -> &[usize] {
+        self.layout.shape().slice()
+    }
+
+    /// The number of elements.
+    pub fn len(&self) -> usize {
+        self.layout.len()
+    }
+
+    /// Whether the array has no elements.
+    pub fn is_empty(&self) -> bool {
+        self.layout.is_empty()
+    }
+
+    /// The element type as a value.
+    pub fn dtype(&self) -> crate::DType {
+        T::DTYPE
+    }
+
+    /// The byte order of the file.
+    pub fn byte_order(&self) -> ByteOrder {
+        self.byte_order
+    }
+
+    /// The order of the elements in the file.
+    pub fn order(&self) -> Order {
+        self.layout.order()
+    }
+
+    /// The first byte of the first element in the file.
+    pub fn offset(&self) -> u64 {
+        self.layout.offset()
+    }
+
+    /// The file's format.
+    pub fn format(&self) -> Format {
+        self.format
+    }
+
+    /// Reads the whole array into memory, in the order of the file.
+    ///
+    /// # Errors
+    ///
+    /// If reading fails or memory cannot be had.
+    pub fn read(&self) -> Result<Array<T, D>> {
+        self.read_window(Window::whole(self.layout.shape().clone()))
+    }
+
+    /// Reads a window into memory, in the order of the file.
+    ///
+    /// # Errors
+    ///
+    /// If the window reaches outside the array, reading fails or memory cannot be had.
+    pub fn read_window(&self, window: impl Into<Window<D>>) -> Result<Array<T, D>> {
+        let window = window.into();
+        check(&window, self.layout.shape(), &window.shape).map_err(|kind| self.error(kind))?;
+        let mut elements = Vec::new();
+        elements.try_reserve_exact(window.len()).map_err(|error| {
+            let action = format!("failed to hold window {window} in memory");
+            Error::io(&self.path, action, io::Error::new(io::ErrorKind::OutOfMemory, error))
+        })?;
+        elements.resize(window.len(), T::default());
+        self.read_packed(&window, &mut elements)?;
+        let shape = window.shape.set_f(self.layout.order() == Order::F);
+        Ok(Array::from_shape_vec(shape, elements).expect("as many elements as the window has"))
+    }
+
+    /// Copies a tile of other strides through a small tile of the file's order.
+    fn read_staged(
+        &self,
+        window: &Window<D>,
+        mut tile: ArrayViewMut<'_, T, D>,
+        staging: &mut [T],
+    ) -> Result<()> {
+        if window.len() > staging.len() {
+            let (axis, middle) = halves(window, self.layout.order());
+            let (low, high) = window.split_at(axis, middle);
+            let (low_tile, high_tile) = tile.split_at(Axis(axis), middle);
+            self.read_staged(&low, low_tile, staging)?;
+            return self.read_staged(&high, high_tile, staging);
+        }
+        let elements = &mut staging[..window.len()];
+        self.read_packed(window, elements)?;
+        tile.assign(&view_mut(elements, window, self.layout.order()));
+        Ok(())
+    }
+
+    fn read_packed(&self, window: &Window<D>, elements: &mut [T]) -> Result<()> {
+        let runs = self.layout.runs(window);
+        let run_len = runs.run_len().max(1);
+        for (start, run) in runs.zip(elements.chunks_exact_mut(run_len)) {
+            self.read_run(self.byte_of(start), run)?;
+        }
+        Ok(())
+    }
+
+    fn read_run(&self, offset: u64, run: &mut [T]) -> Result<()> {
+        if let Some(bytes) = T::as_bytes_mut(run) {
+            self.read_at(bytes, offset)?;
+            if self.byte_order != ByteOrder::NATIVE {
+                swap_bytes(bytes, T::DTYPE.swapped_bytes());
+            }
+            return Ok(());
+        }
+        let mut bytes = vec![0; run.len().min(STAGING_BYTES)];
+        for (offset, piece) in (offset..).step_by(STAGING_BYTES).zip(run.chunks_mut(STAGING_BYTES))
+        {
+            let bytes = &mut bytes[..piece.len()];
+            self.read_at(bytes, offset)?;
+            T::decode(bytes, piece).map_err(|index| {
+                self.error(ErrorKind::NotBool { offset: offset + index as u64 })
+            })?;
+        }
+        Ok(())
+    }
+
+    fn read_at(&self, bytes: &mut [u8], offset: u64) -> Result<()> {
+        self.file.read_exact_at(bytes, offset).map_err(|error| {
+            if error.kind() == io::ErrorKind::UnexpectedEof {
+                let expected = self.layout.offset() + self.layout.bytes();
+                let actual = self.file_len().unwrap_or(0);
+                let promise = "its array ends at byte";
+                return self.error(ErrorKind::Truncated { promise, expected, actual });
+            }
+            let action = format!("failed to read {} bytes at byte {offset}", bytes.len());
+            Error::io(&self.path, action, error)
+        })
+    }
+
+    fn file_len(&self) -> Result<u64> {
+        let metadata = self.file.metadata();
+        Ok(metadata
+            .map_err(|error| Error::io(&self.path, "failed to ask its length", error))?
+            .len())
+    }
+
+    fn byte_of(&self, element: usize) -> u64 {
+        self.layout.offset() + element as u64 * self.layout.element_bytes() as u64
+    }
+
+    fn staging_len(&self) -> usize {
+        STAGING_BYTES / self.layout.element_bytes()
+    }
+
+    pub(crate) fn error(&self, kind: ErrorKind) -> Error {
+        Error::new(&self.path, kind)
+    }
+}
+
+impl<T: Element, D: Dimension, A: Access> Stored<D> for FileArray<T, D, A> {
+    fn layout(&self) -> Layout<D> {
+        self.layout.clone()
+    }
+}
+
+impl<T: Element, D: Dimension, A: Access> Source<T, D> for FileArray<T, D, A> {
+    fn read_tile(&self, window: &Window<D>, mut tile: ArrayViewMut<'_, T, D>) -> Result<()> {
+        check(window, self.layout.shape(), &tile.raw_dim()).map_err(|kind| self.error(kind))?;
+        if let Some(elements) = packed_mut(&mut tile, self.layout.order()) {
+            return self.read_packed(window, elements);
+        }
+        let mut staging = vec![T::default(); window.len().min(self.staging_len())];
+        self.read_staged(window, tile, &mut staging)
+    }
+}
+
+impl<T: Element, D: Dimension> Sink<T, D> for FileArray<T, D, ReadWrite> {
+    fn write_tile(&mut self, window: &Window<D>, tile: ArrayView<'_, T, D>) -> Result<()> {
+        self.write_shared(window, tile)
+    }
+
+    fn write_tile_shared(
+        &self,
+        window: &Window<D>,
+        tile: ArrayView<'_, T, D>,
+    ) -> Option<Result<()>> {
+        Some(self.write_shared(window, tile))
+    }
+}
+
+/// The layout of an array in a file, or an error that says that it is too large.
+pub(crate) fn new_layout<T: Element, D: Dimension>(
+    path: &Path,
+    shape: D,
+    order: Order,
+    offset: u64,
+) -> Result<Layout<D>> {
+    let element_bytes = T::DTYPE.bytes();
+    let lengths = shape.slice().to_vec();
+    Layout::new(shape, order, element_bytes, offset)
+        .ok_or_else(|| Error::new(path, ErrorKind::TooLarge { shape: lengths, element_bytes }))
+}
+
+fn halves<D: Dimension>(window: &Window<D>, order: Order) -> (usize, usize) {
+    let axis = window.slowest_axis(order).expect("more than one element has an axis to halve");
+    (axis, window.shape[axis] / 2)
+}
+
+/// The elements of a tile that lie in memory as they lie in the file.
+fn packed<'a, T, D: Dimension>(tile: &'a ArrayView<'_, T, D>, order: Order) -> Option<&'a [T]> {
+    let standard = match order {
+        Order::C => tile.is_standard_layout(),
+        Order::F => tile.t().is_standard_layout(),
+    };
+    if standard { tile.as_slice_memory_order() } else { None }
+}
+
+fn packed_mut<'a, T, D: Dimension>(
+    tile: &'a mut ArrayViewMut<'_, T, D>,
+    order: Order,
+) -> Option<&'a mut [T]> {
+    packed(&tile.view(), order)?;
+    tile.as_slice_memory_order_mut()
+}
+
+fn view_mut<'a, T, D: Dimension>(
+    elements: &'a mut [T],
+    window: &Window<D>,
+    order: Order,
+) -> ArrayViewMut<'a, T, D> {
+    let shape = window.shape.clone().set_f(order == Order::F);
+    ArrayViewMut::from_shape(shape, elements).expect("as many elements as the window has")
+}

@@ -1,0 +1,57 @@
+//! Arrays in files: typed windows by positional I/O, and memory-mapped [ndarray] views.
+//!
+//! ```text
+//!   field.npy                     FileArray<f32, Ix2>             Array2<f32>
+//!   ┌────────┬────────────────┐   ┌──────────────────┐            ┌────────┐
+//!   │ header │ data           │   │   ┌────────┐     │  read      │        │
+//!   │        │ ▒▒▒    ▒▒▒     │ ◀ │   │ window │     │ ─────────▶ │  tile  │
+//!   │        │    ▒▒▒    ▒▒▒  │   │   └────────┘     │ ◀───────── │        │
+//!   └────────┴────────────────┘   └──────────────────┘  write     └────────┘
+//!     runs of bytes                 a box of indices                in RAM
+//! ```
+//!
+//! - [`FileArray`] is the safe core: positional reads and writes of windows, so that a truncated
+//!   file, an I/O error or a full disk is an [`Error`] with the path and both numbers, never a
+//!   signal. It reads any offset, alignment, byte order and memory order.
+//! - [`MappedArray`] is the same file as a plain ndarray view, without a copy. Mapping a file that
+//!   has a name cannot be made sound, so its constructors are `unsafe`; those for private and for
+//!   immutable files are safe.
+//! - [`Source`] and [`Sink`] are what operations read from and write to: files, ndarray arrays, and
+//!   whatever a test wants to put there.
+//! - [`Output`] makes a file appear whole or not at all.
+//!
+//! All of the project's `unsafe` lives in this crate, and none of its arithmetic. The crate starts
+//! no threads.
+//!
+//! [ndarray]: https://docs.rs/ndarray
+
+mod access;
+mod dtype;
+mod element;
+mod error;
+mod file_array;
+pub mod host;
+mod info;
+mod layout;
+mod lock;
+mod mapped;
+pub mod npy;
+mod options;
+mod output;
+mod reserve;
+mod source;
+mod window;
+
+pub use access::{Access, CopyOnWrite, ReadOnly, ReadWrite, Writable};
+pub use dtype::{ByteOrder, DType};
+pub use element::{Element, Pod};
+pub use error::{Error, ErrorKind, Result};
+pub use file_array::{FileArray, FileArrayMut, STAGING_BYTES};
+pub use info::{FileInfo, Format};
+pub use layout::{Layout, Order, Runs};
+pub use lock::Lock;
+pub use mapped::MappedArray;
+pub use options::Options;
+pub use output::Output;
+pub use source::{Sink, Source, Stored};
+pub use window::Window;
