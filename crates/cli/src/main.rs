@@ -1,3 +1,41 @@
-//! Stub.
+//! Operations on arrays larger than memory, from the command line.
+//!
+//! One file per command in `commands`; none of them holds an algorithm.
 
-fn main() {}
+mod args;
+mod commands;
+mod element;
+mod job;
+
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+/// Arrays larger than memory: look at them and transform them, within a memory budget.
+#[derive(Debug, Parser)]
+#[command(name = "outcore", version, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Info(commands::info::Args),
+    Fft2(commands::fft2::Args),
+    Demo(commands::demo::Args),
+}
+
+fn main() -> ExitCode {
+    let outcome = match Cli::parse().command {
+        Command::Info(args) => commands::info::run(&args),
+        Command::Fft2(args) => commands::fft2::run(&args),
+        Command::Demo(args) => commands::demo::run(&args),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("outcore: {error}");
+            ExitCode::from(job::exit_code(error.as_ref()))
+        }
+    }
+}

@@ -1,1 +1,66 @@
-//! Stub.
+//! Operations on arrays larger than memory, within a budget that is fixed beforehand.
+//!
+//! ```text
+//!     array on disk            tile in RAM               array on disk
+//!     ┌──────────────┐         ┌──────────────┐          ┌──────────────┐
+//!     ├──────────────┤  read   │ ▓▓▓▓ kernel  │  write   ├──────────────┤
+//!     │▒▒▒ window ▒▒▒│ ──────▶ │ ▓▓▓▓ on all  │ ───────▶ │▒▒▒ window ▒▒▒│
+//!     ├──────────────┤         │ ▓▓▓▓ cores   │          ├──────────────┤
+//!     └──────────────┘         └──────────────┘          └──────────────┘
+//! ```
+//!
+//! An operation decides, then does. Given the layout of its input and a [`Budget`], it makes a
+//! [`Plan`]: passes over tiles, the bytes that they move and the memory that they hold. A plan
+//! prints itself; if the operation does not fit the budget, there is no plan but an error that
+//! names the smallest budget that would do. Then it runs, from a
+//! [`Source`](outcore_storage::Source) to a [`Sink`](outcore_storage::Sink), through the one
+//! streaming loop, which overlaps reading, computing and writing.
+//!
+//! What holds for every operation: it stays within its budget, it moves exactly the bytes of its
+//! plan, and its results are the same bit for bit whatever the budget, the tiling and the number of
+//! threads.
+//!
+//! ```
+//! use ndarray::Array2;
+//! use num_complex::Complex;
+//! use outcore_ops::{Budget, Control, fft2};
+//!
+//! // The transform of a constant is a peak at frequency zero.
+//! let field = Array2::from_elem((4, 8), Complex::new(1.0, 0.0));
+//! let mut spectrum = Array2::zeros((4, 8));
+//! let plan = fft2(&field).plan(Budget::new(1 << 20))?;
+//! plan.run(&field, &mut spectrum, Control::new())?;
+//! assert_eq!(spectrum[[0, 0]], Complex::new(32.0, 0.0));
+//! assert_eq!(spectrum.sum(), Complex::new(32.0, 0.0));
+//! # Ok::<(), outcore_ops::Error>(())
+//! ```
+
+#![forbid(unsafe_code)]
+
+mod adaptor;
+mod budget;
+mod control;
+mod error;
+mod fft2;
+mod lanes;
+mod map_tiles;
+mod pass;
+mod plan;
+mod reduce_rows;
+mod stream;
+mod tile;
+mod tile_fft2;
+mod tiling;
+mod transfer;
+
+pub use adaptor::{MapSink, MapSource, SinkExt, SourceExt};
+pub use budget::{Budget, Bytes, Resources};
+pub use control::{Control, Progress};
+pub use error::{Error, Result};
+pub use fft2::{Direction, Fft2, Fft2Plan, Norm, Real, ToComplex, fft2, ifft2};
+pub use map_tiles::{MapTiles, MapTilesPlan, map_tiles};
+pub use plan::{PassPlan, Plan, Report};
+pub use reduce_rows::{dft2_bins, thumbnail};
+pub use stream::PassReport;
+pub use tile_fft2::TileFft2;
+pub use tiling::Tiling;

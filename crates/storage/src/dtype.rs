@@ -133,9 +133,9 @@ impl FromStr for DType {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let named = TABLE.iter().find(|row| row.3 == text).map(|row| row.0);
-        named.or_else(|| Self::from_descr(text).map(|(dtype, _)| dtype)).ok_or_else(|| {
-            let names: Vec<_> = Self::all().map(|dtype| dtype.code()).collect();
+        let by_name = TABLE.iter().find(|row| row.3 == text).map(|row| row.0);
+        by_name.or_else(|| Self::from_descr(text).map(|(dtype, _)| dtype)).ok_or_else(|| {
+            let names: Vec<_> = Self::all().map(Self::code).collect();
             format!("unknown element type {text:?}; known are {}", names.join(" "))
         })
     }

@@ -141,11 +141,7 @@ impl<T: Element, D: Dimension> FileArray<T, D, ReadWrite> {
     /// forgets such an error after reporting it once, the array is poisoned: every later write or
     /// flush fails too.
     pub fn flush(&self) -> Result<()> {
-        self.check_poison()?;
-        self.file.sync_all().map_err(|error| {
-            self.poisoned.store(true, Ordering::Relaxed);
-            Error::io(&self.path, "failed to sync", error)
-        })
+        self.sync(File::sync_all, || "failed to sync".to_owned())
     }
 
     /// Makes at least one window durable.
@@ -158,11 +154,7 @@ impl<T: Element, D: Dimension> FileArray<T, D, ReadWrite> {
     pub fn flush_window(&self, window: impl Into<Window<D>>) -> Result<()> {
         let window = window.into();
         check(&window, self.layout.shape(), &window.shape).map_err(|kind| self.error(kind))?;
-        self.check_poison()?;
-        self.file.sync_data().map_err(|error| {
-            self.poisoned.store(true, Ordering::Relaxed);
-            Error::io(&self.path, format!("failed to sync window {window}"), error)
-        })
+        self.sync(File::sync_data, || format!("failed to sync window {window}"))
     }
 
     /// Makes the array longer by a tile, along its slowest axis: the first in C order, the last in
@@ -191,7 +183,11 @@ impl<T: Element, D: Dimension> FileArray<T, D, ReadWrite> {
         }
         let end = self.layout.offset() + self.layout.bytes();
         let len = self.file_len()?;
-        if len != end {
+        if len < end {
+            let promise = "its array ends at byte";
+            return Err(self.error(ErrorKind::Truncated { promise, expected: end, actual: len }));
+        }
+        if len > end {
             let reason = format!("has {} bytes after its data, so it cannot grow", len - end);
             return Err(self.error(ErrorKind::Unsupported(reason)));
         }
@@ -291,6 +287,19 @@ impl<T: Element, D: Dimension> FileArray<T, D, ReadWrite> {
         })
     }
 
+    /// Syncs in some way; a failure poisons the array.
+    pub(crate) fn sync(
+        &self,
+        sync: impl FnOnce(&File) -> io::Result<()>,
+        action: impl FnOnce() -> String,
+    ) -> Result<()> {
+        self.check_poison()?;
+        sync(&self.file).map_err(|error| {
+            self.poisoned.store(true, Ordering::Relaxed);
+            Error::io(&self.path, action(), error)
+        })
+    }
+
     fn check_poison(&self) -> Result<()> {
         let poisoned = self.poisoned.load(Ordering::Relaxed);
         if poisoned { Err(self.error(ErrorKind::Poisoned)) } else { Ok(()) }
@@ -366,6 +375,7 @@ impl<T: Element, D: Dimension, A: Access> FileArray<T, D, A> {
     /// # Errors
     ///
     /// If the window reaches outside the array, reading fails or memory cannot be had.
+    #[expect(clippy::missing_panics_doc, reason = "the vector has the length of its shape")]
     pub fn read_window(&self, window: impl Into<Window<D>>) -> Result<Array<T, D>> {
         let window = window.into();
         check(&window, self.layout.shape(), &window.shape).map_err(|kind| self.error(kind))?;

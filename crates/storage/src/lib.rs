@@ -25,6 +25,8 @@
 //!
 //! [ndarray]: https://docs.rs/ndarray
 
+#![expect(clippy::doc_markdown, reason = "NumPy is a name, not code")]
+
 mod access;
 mod dtype;
 mod element;
@@ -50,7 +52,7 @@ pub use file_array::{FileArray, FileArrayMut, STAGING_BYTES};
 pub use info::{FileInfo, Format};
 pub use layout::{Layout, Order, Runs};
 pub use lock::Lock;
-pub use mapped::MappedArray;
+pub use mapped::{Advice, MappedArray, MappedArrayCopy, MappedArrayMut};
 pub use options::Options;
 pub use output::Output;
 pub use source::{Sink, Source, Stored};

@@ -19,6 +19,9 @@ use crate::{ByteOrder, DType, Order};
 /// and little enough to allocate before anything is known about a file.
 pub const MAX_HEADER_BYTES: usize = 1 << 16;
 
+/// The most axes of a file that is created; NumPy reads no more than these.
+pub const MAX_AXES: usize = 64;
+
 const MAGIC: &[u8; 6] = b"\x93NUMPY";
 const ALIGN: usize = 64;
 /// Decimal digits that NumPy reserves for the length of the axis that may grow.
@@ -85,6 +88,10 @@ pub enum HeaderError {
 impl Header {
     /// The bytes of the header as `numpy.lib.format.open_memmap` writes them.
     ///
+    /// # Panics
+    ///
+    /// If the header is longer than the version allows; with up to [`MAX_AXES`] axes it is not.
+    ///
     /// ```
     /// use outcore_storage::npy::{Header, Version};
     /// use outcore_storage::{ByteOrder, DType, Order};
@@ -105,7 +112,7 @@ impl Header {
         let unpadded = version.prefix_bytes() + self.dictionary().len() + growth + 1;
         // NumPy pads by a full 64 bytes where the header ends on a multiple already.
         let bytes = self.to_bytes_of_len(version, unpadded + ALIGN - unpadded % ALIGN);
-        bytes.expect("the length holds the dictionary")
+        bytes.expect("the version holds a header of this length")
     }
 
     /// The bytes of the header, padded to a length; `None` if it does not fit.
@@ -366,9 +373,8 @@ impl Parser<'_> {
     }
 
     fn text(&mut self) -> Result<String, HeaderError> {
-        let quote = match self.peek() {
-            Some(quote @ ('\'' | '"')) => quote,
-            _ => return Err(damaged("its header has something else where a text belongs")),
+        let Some(quote @ ('\'' | '"')) = self.peek() else {
+            return Err(damaged("its header has something else where a text belongs"));
         };
         self.take(quote);
         // No supported type has an escape in it, but field names of others may.

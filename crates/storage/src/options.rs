@@ -9,7 +9,7 @@ use std::sync::atomic::AtomicBool;
 
 use crate::file_array::new_layout;
 use crate::lock::{self, Share};
-use crate::npy::{Header, HeaderError, Version};
+use crate::npy::{Header, HeaderError, MAX_AXES, Version};
 use crate::{
     ByteOrder, Element, Error, ErrorKind, FileArray, FileArrayMut, Format, Layout, Lock, Order,
     Result, host, reserve,
@@ -250,6 +250,10 @@ impl Options {
         shape: impl IntoDimension<Dim = D>,
     ) -> Result<(Option<Vec<u8>>, Layout<D>)> {
         let shape = shape.into_dimension();
+        if shape.ndim() > MAX_AXES {
+            let reason = format!("cannot have {} axes: .npy files have {MAX_AXES}", shape.ndim());
+            return Err(Error::new(path, ErrorKind::Unsupported(reason)));
+        }
         let header = Header {
             dtype: T::DTYPE,
             byte_order: self.byte_order,
@@ -337,7 +341,7 @@ impl Options {
     }
 }
 
-fn array<T, D, A>(
+pub(crate) fn array<T, D, A>(
     file: File,
     path: PathBuf,
     layout: Layout<D>,
@@ -379,7 +383,7 @@ pub(crate) fn read_header(mut file: &File, path: &Path) -> Result<(Header, Versi
     })
 }
 
-fn check_len<D: Dimension>(
+pub(crate) fn check_len<D: Dimension>(
     file: &File,
     path: &Path,
     layout: &Layout<D>,

@@ -1,0 +1,148 @@
+//! The options that commands share.
+
+use clap::Args;
+use ndarray::{Dimension, Ix2};
+use outcore_ops::{Budget, Resources};
+use outcore_storage::{
+    ByteOrder, DType, Element, FileArray, FileArrayMut, FileInfo, Format, Layout, Options, Order,
+};
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+
+use crate::job::Outcome;
+
+/// What a file without a header holds.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Raw input (without a header)")]
+pub(crate) struct RawArgs {
+    /// Element type: f4, c8, i2, u1, b1, float64 ...; with < or > in front for the byte order
+    #[arg(long, value_name = "TYPE", value_parser = raw_dtype)]
+    dtype: Option<(DType, Option<ByteOrder>)>,
+    /// Length of each axis; of a 1-D file it may be left out
+    #[arg(long, value_name = "N,N", value_delimiter = ',', requires = "dtype")]
+    shape: Option<Vec<usize>>,
+    /// First byte of the first element
+    #[arg(long, value_name = "BYTES", default_value_t = 0, requires = "dtype")]
+    offset: u64,
+    /// Order of the elements: C (rows are contiguous) or F (columns are)
+    #[arg(long, value_name = "C|F", default_value = "C", requires = "dtype")]
+    order: Order,
+    /// Byte order: little, big or native
+    #[arg(long, value_name = "ORDER", requires = "dtype")]
+    byte_order: Option<ByteOrder>,
+}
+
+fn raw_dtype(text: &str) -> Result<(DType, Option<ByteOrder>), String> {
+    let dtype = text.parse()?;
+    let order = text.starts_with(['<', '>']).then(|| DType::from_descr(text)).flatten();
+    Ok((dtype, order.map(|(_, byte_order)| byte_order)))
+}
+
+impl RawArgs {
+    /// What a file holds: by these options, or by its header.
+    pub(crate) fn describe(&self, path: &Path) -> Outcome<FileInfo> {
+        let Some((dtype, _)) = self.dtype else { return Ok(FileInfo::of_npy(path)?) };
+        let info = match self.shape.as_deref() {
+            Some(shape) => {
+                let shape = ndarray::Dim(shape);
+                crate::element::with_element!(dtype,
+                    real T => FileInfo::of_array(&self.options().open_raw::<T, _>(path, shape)?),
+                    complex T => FileInfo::of_array(&self.options().open_raw::<T, _>(path, shape)?)
+                )
+            }
+            None => crate::element::with_element!(dtype,
+                real T => FileInfo::of_array(&self.options().open_raw_1d::<T>(path)?),
+                complex T => FileInfo::of_array(&self.options().open_raw_1d::<T>(path)?)
+            ),
+        };
+        Ok(info)
+    }
+
+    /// Opens the file that an info describes.
+    pub(crate) fn open<T: Element>(&self, info: &FileInfo) -> Outcome<FileArray<T, Ix2>> {
+        let options = self.options();
+        match (info.format, &info.shape[..]) {
+            (Format::Npy(_), _) => Ok(options.open(&info.path)?),
+            (Format::Raw, &[rows, columns]) => Ok(options.open_raw(&info.path, (rows, columns))?),
+            (Format::Raw, shape) => Err(format!("shape {shape:?} has not 2 axes").into()),
+        }
+    }
+
+    fn options(&self) -> Options {
+        let of_dtype = self.dtype.and_then(|(_, byte_order)| byte_order);
+        let byte_order = self.byte_order.or(of_dtype).unwrap_or(ByteOrder::NATIVE);
+        Options::new().offset(self.offset).order(self.order).byte_order(byte_order)
+    }
+}
+
+/// What an operation may use.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Resources")]
+pub(crate) struct ResourceArgs {
+    /// Memory budget, such as 512MiB or 4GB [default: half of what is available]
+    #[arg(long, value_name = "SIZE")]
+    memory: Option<Budget>,
+    /// Threads that compute [default: all cores]
+    #[arg(long, value_name = "N")]
+    threads: Option<NonZeroUsize>,
+}
+
+impl ResourceArgs {
+    pub(crate) fn resources(&self) -> Resources {
+        self.resources_or(Budget::default())
+    }
+
+    pub(crate) fn resources_or(&self, memory: Budget) -> Resources {
+        let mut resources = Resources::from(self.memory.unwrap_or(memory));
+        resources.threads = self.threads.unwrap_or(resources.threads);
+        resources
+    }
+}
+
+/// The output file.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct OutputArgs {
+    /// File to be written, as .npy
+    #[arg(value_name = "OUTPUT")]
+    pub(crate) output: PathBuf,
+    /// Replace OUTPUT if it exists
+    #[arg(long)]
+    pub(crate) force: bool,
+}
+
+impl OutputArgs {
+    /// Begins the output; nothing is at its place until it is committed.
+    pub(crate) fn create<T: Element, D: Dimension>(
+        &self,
+        layout: &Layout<D>,
+    ) -> Outcome<outcore_storage::Output<T, D>> {
+        let options = Options::new().order(layout.order());
+        let shape = layout.shape().clone();
+        Ok(outcore_storage::Output::with_options(&self.output, shape, &options, self.force)?)
+    }
+
+    /// A scratch array beside the output, of the same shape; empty where none is needed.
+    pub(crate) fn scratch<T: Element>(
+        &self,
+        layout: &Layout<Ix2>,
+        needed: bool,
+    ) -> Outcome<FileArrayMut<T, Ix2>> {
+        let folder = std::path::absolute(&self.output)?;
+        let folder = folder.parent().unwrap_or(Path::new("/"));
+        let shape = if needed { *layout.shape() } else { Ix2(0, 0) };
+        Ok(Options::new().order(layout.order()).scratch(folder, shape)?)
+    }
+
+    /// Refuses an output that could not be put in place, or that is the input itself.
+    pub(crate) fn check(&self, input: &Path) -> Outcome<()> {
+        let same = |path: &Path| path.canonicalize().ok();
+        let output = self.output.display();
+        if same(input).is_some_and(|input| same(&self.output) == Some(input)) {
+            return Err(format!("{output}: is the input; an output must be another file").into());
+        }
+        if !self.force && self.output.symlink_metadata().is_ok() {
+            return Err(format!("{output}: exists already; --force replaces it").into());
+        }
+        Ok(())
+    }
+}

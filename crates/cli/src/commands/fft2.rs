@@ -1,0 +1,163 @@
+//! `outcore fft2`: the two-dimensional Fourier transform of a file of any size.
+
+use clap::ValueEnum;
+use ndarray::Ix2;
+use num_complex::Complex;
+use outcore_ops::{
+    Direction, Norm, Real, SinkExt, SourceExt, TileFft2, ToComplex, fft2, ifft2, map_tiles,
+};
+use outcore_storage::{Element, FileArray, FileInfo, Source};
+use std::path::PathBuf;
+
+use crate::args::{OutputArgs, RawArgs, ResourceArgs};
+use crate::element::with_element;
+use crate::job::{Job, JobArgs, Outcome};
+
+/// Transform a 2-D array of any size, within a memory budget
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// A .npy file, or a raw file with --dtype; 2-D, real or complex
+    #[arg(value_name = "INPUT")]
+    input: PathBuf,
+    #[command(flatten)]
+    output: OutputArgs,
+    /// Transform from frequency to space
+    #[arg(long)]
+    inverse: bool,
+    /// Which direction is scaled by 1/N, or both by its root
+    #[arg(long, value_enum, default_value = "backward")]
+    norm: NormArg,
+    /// Transform each tile of R x C elements by itself
+    #[arg(long, value_name = "R,C", value_parser = tile_shape)]
+    tile: Option<Ix2>,
+    /// Write the real part only
+    #[arg(long)]
+    real: bool,
+    #[command(flatten)]
+    raw: RawArgs,
+    #[command(flatten)]
+    resources: ResourceArgs,
+    #[command(flatten)]
+    job: JobArgs,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum NormArg {
+    Backward,
+    Ortho,
+    Forward,
+}
+
+impl From<NormArg> for Norm {
+    fn from(norm: NormArg) -> Self {
+        match norm {
+            NormArg::Backward => Self::Backward,
+            NormArg::Ortho => Self::Ortho,
+            NormArg::Forward => Self::Forward,
+        }
+    }
+}
+
+fn tile_shape(text: &str) -> Result<Ix2, String> {
+    let lengths: Option<Vec<usize>> = text.split(',').map(|n| n.trim().parse().ok()).collect();
+    match lengths.as_deref() {
+        Some(&[rows, columns]) if rows > 0 && columns > 0 => Ok(Ix2(rows, columns)),
+        _ => Err("a tile is two lengths greater than zero, such as 1024,1024".to_owned()),
+    }
+}
+
+pub(crate) fn run(args: &Args) -> Outcome<()> {
+    let info = args.raw.describe(&args.input)?;
+    let path = info.path.display();
+    if info.shape.len() != 2 {
+        let (shape, axes) = (&info.shape, info.shape.len());
+        return Err(format!("{path}: has shape {shape:?} with {axes} axes; fft2 needs 2").into());
+    }
+    args.output.check(&args.input)?;
+    with_element!(info.dtype,
+        real T => {
+            let file: FileArray<T, Ix2> = args.raw.open(&info)?;
+            transform(args, &info, &file.map_source(T::to_complex))
+        },
+        complex T => transform(args, &info, &args.raw.open::<T>(&info)?)
+    )
+}
+
+/// Transforms a source of complex numbers, to complex or to real numbers.
+fn transform<T, S>(args: &Args, info: &FileInfo, source: &S) -> Outcome<()>
+where
+    T: Real + Element,
+    Complex<T>: Element,
+    S: Source<Complex<T>, Ix2>,
+{
+    match args.tile {
+        Some(tile) if args.real => each_tile(args, source, tile, |x: Complex<T>| x.re),
+        Some(tile) => each_tile(args, source, tile, |x: Complex<T>| x),
+        None => whole(args, info, source),
+    }
+}
+
+fn whole<T, S>(args: &Args, info: &FileInfo, source: &S) -> Outcome<()>
+where
+    T: Real + Element,
+    Complex<T>: Element,
+    S: Source<Complex<T>, Ix2>,
+{
+    let job = Job::new("fft2", &args.job);
+    let request = if args.inverse { ifft2(source) } else { fft2(source) };
+    let request = request.norm(args.norm.into());
+    let request = if args.real { request.real_part() } else { request };
+    let transform = request.plan::<T>(args.resources.resources());
+    let transform = transform.map_err(|error| format!("{}: {error}", info.path.display()))?;
+    let plan = transform.plan();
+    if !job.announce(plan)? {
+        return Ok(());
+    }
+    let layout = source.layout();
+    let report = if args.real {
+        let mut output = args.output.create::<T, Ix2>(&layout)?;
+        let mut scratch = args.output.scratch::<Complex<T>>(&layout, plan.scratch_bytes > 0)?;
+        let report = job.run(plan, |control| {
+            let mut sink = output.map_sink(|x: Complex<T>| x.re);
+            transform.run_through(source, &mut scratch, &mut sink, control)
+        })?;
+        output.commit()?;
+        report
+    } else {
+        let mut output = args.output.create::<Complex<T>, Ix2>(&layout)?;
+        let report = job.run(plan, |control| transform.run(source, &mut output, control))?;
+        output.commit()?;
+        report
+    };
+    job.finish(plan, &report)
+}
+
+fn each_tile<T, B, S>(
+    args: &Args,
+    source: &S,
+    tile: Ix2,
+    result: impl Fn(Complex<T>) -> B + Copy + Sync,
+) -> Outcome<()>
+where
+    T: Real,
+    Complex<T>: Element,
+    B: Element,
+    S: Source<Complex<T>, Ix2>,
+{
+    let job = Job::new("fft2", &args.job);
+    let direction = if args.inverse { Direction::Inverse } else { Direction::Forward };
+    let resources = args.resources.resources();
+    let shape = source.shape();
+    let fft = TileFft2::<T>::new(shape, tile, direction, args.norm.into(), resources);
+    let request = map_tiles(source, tile).kernel_bytes(fft.bytes()).named("fft2 per tile");
+    let tiles = request.plan::<Complex<T>, B>(resources)?;
+    if !job.announce(tiles.plan())? {
+        return Ok(());
+    }
+    let mut output = args.output.create::<B, Ix2>(&source.layout())?;
+    let report = job.run(tiles.plan(), |control| {
+        tiles.run(source, &mut output, |_, tile, out| fft.apply(tile, out, |x| x, result), control)
+    })?;
+    output.commit()?;
+    job.finish(tiles.plan(), &report)
+}

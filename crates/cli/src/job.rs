@@ -1,0 +1,182 @@
+//! The life of a command that computes: its plan, its progress, its report, its end.
+
+use clap::Args;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use outcore_ops::{Bytes, Control, Error, PassPlan, Plan, Progress, Report};
+use serde_json::{Map, Value, json};
+use std::io::{self, IsTerminal, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+/// What a command gives back. Its error is one line that says what, which file and both numbers.
+pub(crate) type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
+
+/// The exit code for an error: 130 if the user interrupted, otherwise 1.
+pub(crate) fn exit_code(error: &(dyn std::error::Error + 'static)) -> u8 {
+    if matches!(error.downcast_ref(), Some(Error::Cancelled)) { 130 } else { 1 }
+}
+
+/// How a command tells what it does.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Reports")]
+pub(crate) struct JobArgs {
+    /// Print the plan and what it costs, and do nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Print neither plan nor progress
+    #[arg(long, short)]
+    pub(crate) quiet: bool,
+    /// Print one JSON object on standard output at the end
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// A command under way.
+pub(crate) struct Job<'a> {
+    command: &'static str,
+    args: &'a JobArgs,
+    begin: Instant,
+}
+
+/// Raised by Ctrl-C.
+static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+
+impl<'a> Job<'a> {
+    pub(crate) fn new(command: &'static str, args: &'a JobArgs) -> Self {
+        Self { command, args, begin: Instant::now() }
+    }
+
+    /// Tells the plan. Answers whether there is more to do: not in a dry run.
+    pub(crate) fn announce(&self, plan: &Plan) -> Outcome<bool> {
+        match (self.args.dry_run, self.args.json) {
+            (true, true) => print(&self.json(plan, None))?,
+            (true, false) => print(plan)?,
+            (false, _) if !self.args.quiet => eprintln!("{plan}"),
+            _ => {}
+        }
+        Ok(!self.args.dry_run)
+    }
+
+    /// Runs an operation with progress on standard error, until it ends or the user interrupts.
+    pub(crate) fn run(
+        &self,
+        plan: &Plan,
+        operation: impl FnOnce(Control<'_>) -> outcore_ops::Result<Report>,
+    ) -> Outcome<Report> {
+        // A second handler is refused, and the first one does the same.
+        let _ = ctrlc::set_handler(|| {
+            // Whoever presses again does not want to wait for the tiles under way.
+            if INTERRUPTED.swap(true, Ordering::Relaxed) {
+                std::process::exit(130);
+            }
+        });
+        let meter = Meter::new(self.args.quiet, plan);
+        let control = Control::new().on_progress(|progress| meter.show(progress));
+        let report = operation(control.cancelled_by(&INTERRUPTED));
+        meter.finish();
+        Ok(report?)
+    }
+
+    /// Tells what was done.
+    pub(crate) fn finish(&self, plan: &Plan, report: &Report) -> Outcome<()> {
+        if self.args.json {
+            print(&self.json(plan, Some(report)))?;
+        }
+        if !self.args.quiet {
+            let seconds = self.begin.elapsed().as_secs_f64();
+            let moved = report.bytes_read() + report.bytes_written();
+            let rate = Bytes(rate(moved, seconds));
+            let peak = outcore_storage::host::peak_memory().map_or(0, |bytes| bytes);
+            let (moved, peak) = (Bytes(moved), Bytes(peak));
+            eprintln!("  done in {seconds:.2} s: moved {moved} at {rate}/s, peak memory {peak}");
+        }
+        Ok(())
+    }
+
+    /// The final object; of a dry run, what is predicted.
+    fn json(&self, plan: &Plan, report: Option<&Report>) -> Value {
+        let mut object = Map::new();
+        let mut put = |key: &str, value: Value| object.insert(key.to_owned(), value);
+        put("command", json!(self.command));
+        put("seconds", json!(report.map(|_| self.begin.elapsed().as_secs_f64())));
+        put("bytes_read", json!(report.map_or(plan.bytes_read(), Report::bytes_read)));
+        put("bytes_written", json!(report.map_or(plan.bytes_written(), Report::bytes_written)));
+        put("peak_memory_bytes", json!(report.and_then(|_| outcore_storage::host::peak_memory())));
+        put("passes", json!(plan.passes.len()));
+        put("planned_memory_bytes", json!(plan.memory()));
+        put("disk_bytes", json!(plan.output_bytes + plan.scratch_bytes));
+        let timed = |index: usize| report.and_then(|report| report.passes.get(index));
+        let passes = plan.passes.iter().enumerate().map(|(index, pass)| {
+            let PassPlan { name, tiles, tile, tile_bytes, run_bytes, .. } = pass;
+            json!({
+                "name": name, "tiles": tiles, "tile": tile, "tile_bytes": tile_bytes,
+                "run_bytes": run_bytes, "bytes_read": pass.bytes_read,
+                "bytes_written": pass.bytes_written,
+                "seconds": timed(index).map(|pass| pass.elapsed.as_secs_f64()),
+                "reading_seconds": timed(index).map(|pass| pass.reading.as_secs_f64()),
+                "computing_seconds": timed(index).map(|pass| pass.computing.as_secs_f64()),
+                "writing_seconds": timed(index).map(|pass| pass.writing.as_secs_f64()),
+            })
+        });
+        put("pass_list", passes.collect());
+        put("dry_run", json!(report.is_none()));
+        Value::Object(object)
+    }
+}
+
+/// Prints on standard output; a reader that has gone away is an error, not a panic.
+pub(crate) fn print(value: &impl std::fmt::Display) -> Outcome<()> {
+    writeln!(io::stdout(), "{value}").map_err(|error| format!("standard output: {error}").into())
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a rate is printed with two digits")]
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is positive")]
+pub(crate) fn rate(bytes: u64, seconds: f64) -> u64 {
+    (bytes as f64 / seconds.max(1e-9)) as u64
+}
+
+/// Progress on standard error: a bar on a terminal, and otherwise a line now and then.
+struct Meter {
+    bar: ProgressBar,
+    names: Vec<String>,
+    lines: Option<std::cell::Cell<Instant>>,
+}
+
+/// Between two lines of progress where there is no terminal.
+const LINE_EVERY: Duration = Duration::from_secs(5);
+
+impl Meter {
+    fn new(quiet: bool, plan: &Plan) -> Self {
+        let terminal = io::stderr().is_terminal();
+        let bar = if terminal && !quiet {
+            ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(10))
+        } else {
+            ProgressBar::hidden()
+        };
+        let style =
+            "  {msg:16} {wide_bar} {bytes:>10} of {total_bytes}  {bytes_per_sec}  {eta} left";
+        bar.set_style(ProgressStyle::with_template(style).expect("a valid template"));
+        let names = plan.passes.iter().map(|pass| pass.name.clone()).collect();
+        let lines = (!terminal && !quiet).then(|| std::cell::Cell::new(Instant::now()));
+        Self { bar, names, lines }
+    }
+
+    fn show(&self, progress: Progress) {
+        let name = &self.names[progress.pass];
+        self.bar.set_length(progress.bytes_total);
+        self.bar.set_position(progress.bytes_done);
+        self.bar.set_message(format!("pass {}/{} {name}", progress.pass + 1, progress.passes));
+        let Some(last) = &self.lines else { return };
+        if last.get().elapsed() >= LINE_EVERY {
+            last.set(Instant::now());
+            let (done, total) = (Bytes(progress.bytes_done), Bytes(progress.bytes_total));
+            let (pass, passes) = (progress.pass + 1, progress.passes);
+            let left = self.bar.eta().as_secs();
+            eprintln!("  pass {pass}/{passes} {name}: {done} of {total}, about {left} s left");
+        }
+    }
+
+    fn finish(&self) {
+        self.bar.finish_and_clear();
+    }
+}

@@ -1,0 +1,214 @@
+//! Arrays as a PNG picture: panels side by side, each with axes and a colour bar.
+//!
+//! ```text
+//!        title                          title
+//!      ┌────────────────┐ ┌─┐ 10      ┌────────────────┐ ┌─┐ 1.0
+//!    0 ┤                │ │ ├  5 b    ┤                │ │ ├ 0.5
+//!  y   │     values     │ │ │    a    │                │ │ │
+//!    5 ┤                │ │ ├  0 r    ┤                │ │ ├ 0.0
+//!      └┬───────┬───────┘ └─┘         └┬───────┬───────┘ └─┘
+//!       0   x   5                      0       5
+//!       caption
+//! ```
+//!
+//! Row 0 is on top, as in a matrix. Nothing here knows of files of arrays or of operations.
+
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
+    reason = "pixels, ticks and colours are small numbers"
+)]
+
+mod axis;
+mod canvas;
+mod colour;
+mod plot;
+
+use embedded_graphics::prelude::Size;
+use ndarray::Array2;
+use std::io;
+use std::ops::Range;
+use std::path::Path;
+
+use canvas::{Canvas, Style};
+use plot::{CAPTION, MARGIN, Plot, USUAL, point};
+
+/// One array of a picture.
+pub(crate) struct Panel {
+    /// What the array is.
+    pub(crate) title: String,
+    /// The values, reduced to at most a few hundred a side; those that are not numbers are grey.
+    pub(crate) values: Array2<f32>,
+    /// The lowest and the highest value that have colours of their own; see [`limits`].
+    pub(crate) limits: Range<f64>,
+    /// The units of the values.
+    pub(crate) bar_label: String,
+    /// The coordinates at the left and right edges.
+    pub(crate) x_range: Range<f64>,
+    /// What they are.
+    pub(crate) x_label: String,
+    /// The coordinates at the top and bottom edges.
+    pub(crate) y_range: Range<f64>,
+    /// What they are.
+    pub(crate) y_label: String,
+}
+
+/// The range of the finite values, without a part of them at each end: 0.01 leaves out the lowest
+/// and the highest hundredth.
+pub(crate) fn limits(values: &Array2<f32>, part: f64) -> Range<f64> {
+    let mut values: Vec<f32> = values.iter().copied().filter(|value| value.is_finite()).collect();
+    let Some(last) = values.len().checked_sub(1) else { return 0.0..1.0 };
+    let cut = ((last as f64 * part) as usize).min(last / 2);
+    let (_, low, _) = values.select_nth_unstable_by(cut, f32::total_cmp);
+    let low = f64::from(*low);
+    let (_, high, _) = values.select_nth_unstable_by(last - cut, f32::total_cmp);
+    low..f64::from(*high)
+}
+
+/// Writes the panels side by side, above a caption.
+pub(crate) fn write_png(path: &Path, panels: &[Panel], caption: &str) -> io::Result<()> {
+    std::fs::write(path, draw(panels, caption).to_png()?)
+}
+
+fn draw(panels: &[Panel], caption: &str) -> Canvas {
+    let plots: Vec<_> = panels.iter().map(Plot::new).collect();
+    let width = plots.iter().map(|plot| plot.size().width).sum::<u32>() + MARGIN;
+    let indent = plots.first().map_or(MARGIN, |plot| plot.left);
+    let width = width.max(indent + USUAL);
+    let above = plots.iter().map(|plot| plot.size().height).max().unwrap_or(MARGIN);
+    let lines = wrap(caption, width - indent - MARGIN, CAPTION);
+    let line_height = CAPTION.height() + 4;
+    let height = above + MARGIN + lines.len() as u32 * line_height;
+    let mut canvas = Canvas::new(Size::new(width, height));
+    let mut x = 0;
+    for plot in &plots {
+        plot.draw(&mut canvas, x);
+        x += plot.size().width;
+    }
+    for (line, text) in (0..).zip(&lines) {
+        canvas.text(text, point(indent, above + MARGIN / 2 + line * line_height), CAPTION);
+    }
+    canvas
+}
+
+/// Breaks a text into lines that are not wider than so many pixels, unless a word is.
+fn wrap(text: &str, width: u32, style: Style) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if style.width(line) + style.width(word) + style.width(" ") <= width => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::plot::{SHORTEST, frame};
+    use super::*;
+    use ndarray::array;
+
+    fn panel(values: Array2<f32>) -> Panel {
+        let (rows, columns) = values.dim();
+        Panel {
+            title: "field.npy".into(),
+            limits: limits(&values, 0.0),
+            values,
+            bar_label: "m".into(),
+            x_range: 0.0..columns as f64,
+            x_label: "column".into(),
+            y_range: 0.0..rows as f64,
+            y_label: "row".into(),
+        }
+    }
+
+    /// The colour in the middle of a part of the first panel's values.
+    fn colour_at(panel: &Panel, x: f64, y: f64) -> [u8; 3] {
+        let plot = Plot::new(panel);
+        let canvas = draw(std::slice::from_ref(panel), "");
+        let column = plot.left + (f64::from(plot.frame.width) * x) as u32;
+        let row = Plot::top() + (f64::from(plot.frame.height) * y) as u32;
+        let pixel = (row * canvas.size.width + column) as usize;
+        canvas.bytes[3 * pixel..][..3].try_into().unwrap()
+    }
+
+    #[test]
+    fn values_have_the_colours_of_the_scale() {
+        let panel = panel(array![[1.0, f32::NAN], [f32::INFINITY, 4.0]]);
+        assert_eq!(panel.limits, 1.0..4.0);
+        assert_eq!(colour_at(&panel, 0.25, 0.25), [68, 1, 84]);
+        assert_eq!(colour_at(&panel, 0.75, 0.25), colour::MISSING);
+        assert_eq!(colour_at(&panel, 0.25, 0.75), [253, 231, 37]);
+        assert_eq!(colour_at(&panel, 0.75, 0.75), [253, 231, 37]);
+    }
+
+    #[test]
+    fn a_constant_has_the_middle_colour() {
+        for value in [0.0, 5.5, -1e30, f32::MAX] {
+            let panel = panel(Array2::from_elem((3, 4), value));
+            assert_eq!(colour_at(&panel, 0.5, 0.5), colour::colour(0.5, 0.0, 1.0), "{value}");
+        }
+    }
+
+    #[test]
+    fn limits_leave_out_the_ends() {
+        let values = Array2::from_shape_fn((10, 10), |(row, column)| (10 * row + column) as f32);
+        assert_eq!(limits(&values, 0.0), 0.0..99.0);
+        assert_eq!(limits(&values, 0.02), 1.0..98.0);
+        assert_eq!(limits(&Array2::from_elem((1, 1), f32::NAN), 0.0), 0.0..1.0);
+        assert_eq!(limits(&Array2::zeros((0, 1)), 0.0), 0.0..1.0);
+    }
+
+    #[test]
+    fn frames_keep_proportions_within_reason() {
+        assert_eq!(frame((512, 512)), Size::new(512, 512));
+        assert_eq!(frame((1440, 720)), Size::new(360, 720));
+        assert_eq!(frame((2, 2)), Size::new(512, 512));
+        assert_eq!(frame((1, 600)), Size::new(600, SHORTEST));
+        assert_eq!(frame((0, 0)), Size::new(SHORTEST, SHORTEST));
+    }
+
+    #[test]
+    fn the_file_decodes_to_the_size_that_was_drawn() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("field.png");
+        let panels = [panel(Array2::zeros((1, 700))), panel(Array2::zeros((0, 3)))];
+        write_png(&path, &panels, "Two panels").unwrap();
+        let file = io::BufReader::new(std::fs::File::open(&path).unwrap());
+        let mut reader = png::Decoder::new(file).read_info().unwrap();
+        let canvas = draw(&panels, "Two panels");
+        let mut bytes = vec![0; reader.output_buffer_size().unwrap()];
+        let info = reader.next_frame(&mut bytes).unwrap();
+        assert_eq!((info.width, info.height), (canvas.size.width, canvas.size.height));
+        assert_eq!(bytes, canvas.bytes);
+    }
+
+    #[test]
+    fn nothing_is_drawn_at_the_edge() {
+        let mut long = panel(Array2::zeros((700, 1)));
+        long.title = "A title that is much longer than the panel's frame is wide".into();
+        long.y_range = 0.0..123_456.0;
+        long.x_label = "A label that is longer than its axis".into();
+        let mut flat = panel(Array2::zeros((1, 700)));
+        flat.bar_label = "A label that is longer than its bar".into();
+        let canvas = draw(&[long, flat], &"A long caption. ".repeat(20));
+        let (width, height) = (canvas.size.width as usize, canvas.size.height as usize);
+        for (index, pixel) in canvas.bytes.as_chunks::<3>().0.iter().enumerate() {
+            let (row, column) = (index / width, index % width);
+            let edge = row.min(height - 1 - row).min(column).min(width - 1 - column);
+            assert!(edge >= 8 || *pixel == [255; 3], "row {row}, column {column}");
+        }
+    }
+
+    #[test]
+    fn captions_break_between_words() {
+        assert_eq!(wrap("one two three", 7 * 8, CAPTION), ["one two", "three"]);
+        assert_eq!(wrap("", 80, CAPTION), [""; 0]);
+    }
+}

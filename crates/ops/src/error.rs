@@ -1,0 +1,39 @@
+//! What an operation refuses, and what stops it.
+
+use crate::budget::Bytes;
+
+/// A result of this crate.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why an operation was refused or stopped.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// Reading or writing failed; the error names the file.
+    #[error(transparent)]
+    Storage(#[from] outcore_storage::Error),
+    /// The operation cannot be done within the budget.
+    #[error("{operation} needs at least {} of memory ({needed} bytes), but may use only {} ({allowed} bytes)", Bytes(*needed), Bytes(*allowed))]
+    Budget {
+        /// The operation that does not fit.
+        operation: String,
+        /// The smallest budget that would do, in bytes.
+        needed: u64,
+        /// The budget, in bytes.
+        allowed: u64,
+    },
+    /// A text that is no budget.
+    #[error("{text:?} is not a size: {reason}")]
+    BudgetSyntax {
+        /// The text.
+        text: String,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// Arrays or tiles whose shapes the operation cannot use.
+    #[error("{0}")]
+    Shape(String),
+    /// The caller asked the operation to stop.
+    #[error("cancelled")]
+    Cancelled,
+}

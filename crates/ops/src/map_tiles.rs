@@ -1,0 +1,329 @@
+//! A kernel on every tile: copy a tile, work on it, write it back.
+//!
+//! ```text
+//!     ┌────┬────┬────┬──┐
+//!     │ k  │ k  │ k  │k │ ◀ one window of the streaming loop: several tiles that are read together,
+//!     ├────┼────┼────┼──┤   in long runs; the kernel works on them on all cores
+//!     │    │    │    │  │
+//!     └────┴────┴────┴──┘
+//! ```
+
+use ndarray::{ArrayView, ArrayViewMut, Axis, Dimension, IntoDimension};
+use outcore_storage::{Element, Layout, Sink, Source, Stored, Window};
+use std::fmt;
+use std::marker::PhantomData;
+
+use crate::control::Control;
+use crate::pass::{InPlace, OutOfPlace, run_bytes};
+use crate::plan::{PassPlan, Plan, Report, Run, refuse, slots, usable};
+use crate::tile::Tile;
+use crate::tiling::Tiling;
+use crate::transfer::{Shared, staging_bytes};
+use crate::{Error, Resources, Result};
+
+/// A kernel on every tile of an array; tiles of one shape, ragged at the ends.
+///
+/// Cost: one pass that reads the source once and writes the sink once. Memory: three windows of at
+/// least one tile, of each of the two element types, and what the kernel says it needs.
+///
+/// ```
+/// use ndarray::Array2;
+/// use outcore_ops::{Budget, Control, map_tiles};
+///
+/// // The mean of each tile, in all of its elements.
+/// let field = Array2::from_shape_fn((5, 4), |(row, _)| row as f64);
+/// let mut means = Array2::zeros((5, 4));
+/// let plan = map_tiles(&field, (2, 2)).plan::<f64, f64>(Budget::new(1 << 20))?;
+/// plan.run(&field, &mut means, |_, tile, mut out| out.fill(tile.mean().unwrap()), Control::new())?;
+/// assert_eq!(means.column(0).to_vec(), [0.5, 0.5, 2.5, 2.5, 4.0]);
+/// # Ok::<(), outcore_ops::Error>(())
+/// ```
+///
+/// # Panics
+///
+/// If the tile has another number of axes than the array, or an axis of length 0.
+pub fn map_tiles<D: Dimension>(
+    source: &impl Stored<D>,
+    tile: impl IntoDimension<Dim = D>,
+) -> MapTiles<D> {
+    let (layout, tile) = (source.layout(), tile.into_dimension());
+    assert_eq!(tile.ndim(), layout.shape().ndim(), "a tile has as many axes as its array");
+    assert!(!tile.slice().contains(&0), "a tile of shape {:?} covers nothing", tile.slice());
+    MapTiles { name: "map_tiles".to_owned(), layout, tile, kernel_bytes: 0 }
+}
+
+/// A kernel on every tile, to be planned; see [`map_tiles`].
+#[derive(Clone, Debug)]
+pub struct MapTiles<D> {
+    name: String,
+    layout: Layout<D>,
+    tile: D,
+    kernel_bytes: u64,
+}
+
+impl<D: Dimension> MapTiles<D> {
+    /// The memory that the kernel holds in each thread, to be counted in the budget.
+    #[must_use]
+    pub fn kernel_bytes(mut self, bytes: u64) -> Self {
+        self.kernel_bytes = bytes;
+        self
+    }
+
+    /// What the plan calls the operation.
+    #[must_use]
+    pub fn named(mut self, name: impl Into<String>) -> Self {
+        self.name = name.into();
+        self
+    }
+
+    /// Decides on the windows, for a kernel from elements `A` to elements `B`.
+    ///
+    /// # Errors
+    ///
+    /// If three tiles of each type, and the kernel in each thread, exceed the budget; the error
+    /// names the smallest budget that would do.
+    pub fn plan<A: Element, B: Element>(
+        &self,
+        resources: impl Into<Resources>,
+    ) -> Result<MapTilesPlan<A, B, D>> {
+        self.plan_window((size_of::<A>() + size_of::<B>()) as u64, size_of::<B>(), resources.into())
+    }
+
+    /// The same for a kernel that works on the tile itself, to be run in place.
+    ///
+    /// # Errors
+    ///
+    /// If three tiles, and the kernel in each thread, exceed the budget.
+    pub fn plan_in_place<T: Element>(
+        &self,
+        resources: impl Into<Resources>,
+    ) -> Result<MapTilesPlan<T, T, D>> {
+        self.plan_window(size_of::<T>() as u64, size_of::<T>(), resources.into())
+    }
+
+    fn plan_window<A, B>(
+        &self,
+        slot_bytes: u64,
+        written: usize,
+        resources: Resources,
+    ) -> Result<MapTilesPlan<A, B, D>> {
+        let operation = format!("{} of {:?}", self.name, self.layout.shape().slice());
+        let limit = usable(resources.memory.bytes());
+        let mut tiling = self.tiling(self.tile.clone());
+        let cost = |tiling: &Tiling<D>| self.cost(tiling, slot_bytes, written as u64, resources);
+        if cost(&tiling) > limit {
+            return Err(refuse(&operation, cost(&tiling), resources));
+        }
+        // The window grows along the fastest axis first: that makes its runs longer.
+        for axis in self.layout.axes().rev() {
+            while let Some(wider) = self.wider(&tiling, axis, slot_bytes) {
+                if cost(&wider) > limit {
+                    break;
+                }
+                tiling = wider;
+            }
+        }
+        let pass = self.pass(&tiling, cost(&tiling), written as u64);
+        let output_bytes = pass.bytes_written;
+        let passes = vec![pass];
+        let plan = Plan { operation, resources, passes, output_bytes, scratch_bytes: 0 };
+        let (layout, tile) = (self.layout.clone(), self.tile.clone());
+        Ok(MapTilesPlan { plan, layout, tile, tiling, elements: PhantomData })
+    }
+
+    fn tiling(&self, window: D) -> Tiling<D> {
+        Tiling::new(self.layout.shape().clone(), window, self.layout.order())
+    }
+
+    /// A window that is longer along an axis, unless it covers that axis or is large enough.
+    fn wider(&self, tiling: &Tiling<D>, axis: usize, slot_bytes: u64) -> Option<Tiling<D>> {
+        const PREFERRED_BYTES: u64 = 32 << 20;
+        let mut window = tiling.tile().clone();
+        let bytes = |window: &D| window.size() as u64 * slot_bytes;
+        if window[axis] >= self.layout.shape()[axis] || bytes(&window) >= PREFERRED_BYTES {
+            return None;
+        }
+        window[axis] = (window[axis] + self.tile[axis]).min(self.layout.shape()[axis]);
+        Some(self.tiling(window))
+    }
+
+    fn cost(&self, tiling: &Tiling<D>, slot_bytes: u64, written: u64, resources: Resources) -> u64 {
+        let len =
+            tiling.tile().slice().iter().fold(1_u64, |len, &axis| len.saturating_mul(axis as u64));
+        let read = len.saturating_mul(self.layout.element_bytes() as u64);
+        let tiles = len.saturating_mul(slot_bytes).saturating_mul(slots(tiling.len()) as u64);
+        let kernels = self.kernel_bytes.saturating_mul(resources.threads.get() as u64);
+        let staging = staging_bytes(read, len.saturating_mul(written));
+        tiles.saturating_add(kernels).saturating_add(staging)
+    }
+
+    fn pass(&self, tiling: &Tiling<D>, memory: u64, written: u64) -> PassPlan {
+        let len = self.layout.len() as u64;
+        PassPlan {
+            name: format!("tiles of {:?}", self.tile.slice()),
+            tiles: tiling.len(),
+            tile: tiling.tile().slice().to_vec(),
+            tile_bytes: tiling.tile().size() as u64 * self.layout.element_bytes() as u64,
+            run_bytes: run_bytes(&self.layout, tiling),
+            bytes_read: self.layout.bytes(),
+            bytes_written: len * written,
+            memory,
+        }
+    }
+}
+
+/// A kernel on every tile that has been planned.
+#[derive(Debug)]
+pub struct MapTilesPlan<A, B, D> {
+    plan: Plan,
+    layout: Layout<D>,
+    tile: D,
+    tiling: Tiling<D>,
+    elements: PhantomData<fn(A) -> B>,
+}
+
+impl<A, B, D> fmt::Display for MapTilesPlan<A, B, D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.plan.fmt(f)
+    }
+}
+
+impl<A: Element, B: Element, D: Dimension> MapTilesPlan<A, B, D> {
+    /// The pass and its cost.
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// Runs a kernel from a source to a sink. The kernel is called with the window of each tile in
+    /// the array, its elements, and the elements to be filled (zeros, or those of an earlier tile).
+    ///
+    /// # Errors
+    ///
+    /// If a shape differs from the plan's, reading or writing fails, or the caller cancels.
+    ///
+    /// # Panics
+    ///
+    /// If the kernel does.
+    pub fn run<R, S, K>(
+        &self,
+        source: &R,
+        sink: &mut S,
+        kernel: K,
+        control: Control<'_>,
+    ) -> Result<Report>
+    where
+        R: Source<A, D>,
+        S: Sink<B, D>,
+        K: Fn(&Window<D>, ArrayView<'_, A, D>, ArrayViewMut<'_, B, D>) + Sync,
+    {
+        self.check(&source.shape())?;
+        self.check(&sink.shape())?;
+        let mut run = Run::new(&self.plan, control);
+        run.pass(&OutOfPlace {
+            tiling: &self.tiling,
+            order: self.layout.order(),
+            source,
+            sink: &Shared::new(sink),
+            element_bytes: (self.layout.element_bytes() as u64, size_of::<B>() as u64),
+            kernel: |window: &_, input: ArrayView<'_, A, D>, output: ArrayViewMut<'_, B, D>| {
+                each_tile(window, (input, output), &self.tile, &|window, (input, output)| {
+                    kernel(window, input, output);
+                });
+            },
+            elements: PhantomData,
+        })?;
+        Ok(run.finish())
+    }
+
+    fn check(&self, shape: &D) -> Result<()> {
+        if shape == self.layout.shape() {
+            return Ok(());
+        }
+        let (other, planned) = (shape.slice(), self.layout.shape().slice());
+        Err(Error::Shape(format!(
+            "an array of shape {other:?} does not fit a plan for {planned:?}"
+        )))
+    }
+}
+
+impl<T: Element, D: Dimension> MapTilesPlan<T, T, D> {
+    /// Runs a kernel on an array in place; for a plan of [`MapTiles::plan_in_place`] or one with
+    /// room to spare.
+    ///
+    /// # Errors
+    ///
+    /// As [`run`](Self::run). If it fails or is killed, some tiles have been worked on and others
+    /// not.
+    ///
+    /// # Panics
+    ///
+    /// If the kernel does.
+    pub fn run_in_place<S, K>(
+        &self,
+        array: &mut S,
+        kernel: K,
+        control: Control<'_>,
+    ) -> Result<Report>
+    where
+        S: Source<T, D> + Sink<T, D>,
+        K: Fn(&Window<D>, ArrayViewMut<'_, T, D>) + Sync,
+    {
+        self.check(&array.shape())?;
+        let mut run = Run::new(&self.plan, control);
+        let array = Shared::new(array);
+        let element_bytes = self.layout.element_bytes() as u64;
+        run.pass(&InPlace {
+            tiling: &self.tiling,
+            order: self.layout.order(),
+            source: &array,
+            sink: &array,
+            element_bytes: (element_bytes, size_of::<T>() as u64),
+            kernel: |window: &_, tile: &mut Tile<'_, T, D>| {
+                each_tile(window, tile.view_mut(), &self.tile, &kernel);
+            },
+            element: PhantomData,
+        })?;
+        Ok(run.finish())
+    }
+}
+
+/// Views that a kernel works on, cut along with their window.
+trait Cut<D>: Send + Sized {
+    fn cut(self, axis: usize, index: usize) -> (Self, Self);
+}
+
+impl<T: Send + Sync, D: Dimension> Cut<D> for ArrayViewMut<'_, T, D> {
+    fn cut(self, axis: usize, index: usize) -> (Self, Self) {
+        self.split_at(Axis(axis), index)
+    }
+}
+
+impl<A: Send + Sync, B: Send + Sync, D: Dimension> Cut<D>
+    for (ArrayView<'_, A, D>, ArrayViewMut<'_, B, D>)
+{
+    fn cut(self, axis: usize, index: usize) -> (Self, Self) {
+        let (low, high) = self.0.split_at(Axis(axis), index);
+        let (low_out, high_out) = self.1.split_at(Axis(axis), index);
+        ((low, low_out), (high, high_out))
+    }
+}
+
+/// Halves a window along the edges of tiles until single tiles are left, for all threads to share.
+fn each_tile<V: Cut<D>, D: Dimension>(
+    window: &Window<D>,
+    views: V,
+    tile: &D,
+    kernel: &(impl Fn(&Window<D>, V) + Sync),
+) {
+    let tiles = |axis: usize| window.shape[axis].div_ceil(tile[axis]);
+    let Some(axis) = (0..tile.ndim()).find(|&axis| tiles(axis) > 1) else {
+        return kernel(window, views);
+    };
+    let middle = tiles(axis) / 2 * tile[axis];
+    let (low, high) = window.split_at(axis, middle);
+    let (low_views, high_views) = views.cut(axis, middle);
+    rayon::join(
+        || each_tile(&low, low_views, tile, kernel),
+        || each_tile(&high, high_views, tile, kernel),
+    );
+}

@@ -1,0 +1,191 @@
+//! What an operation will do and what that costs, decided before it begins.
+
+use std::fmt;
+
+use crate::budget::{Bytes, Resources};
+use crate::control::Control;
+use crate::stream::{Pass, PassReport, Threads, stream};
+use crate::{Error, Result};
+
+/// Tiles under way at a time: one is read, one computed, one written.
+const SLOTS: usize = 3;
+
+/// The cost of an operation: its passes, the bytes it moves and the memory it holds.
+///
+/// Prints itself; printing it is a dry run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plan {
+    /// What is done to what: `fft2 of [4096, 4096] complex64`.
+    pub operation: String,
+    /// The memory and threads that were granted.
+    pub resources: Resources,
+    /// The passes, in order.
+    pub passes: Vec<PassPlan>,
+    /// The bytes of disk that the output needs.
+    pub output_bytes: u64,
+    /// The bytes of disk that a scratch file needs while the operation runs.
+    pub scratch_bytes: u64,
+}
+
+/// The cost of one pass.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PassPlan {
+    /// What the pass works on: `rows`.
+    pub name: String,
+    /// The number of tiles.
+    pub tiles: usize,
+    /// The shape of all tiles but ragged ones.
+    pub tile: Vec<usize>,
+    /// The bytes of one tile in memory.
+    pub tile_bytes: u64,
+    /// The bytes of each contiguous run that is read.
+    pub run_bytes: u64,
+    /// The bytes that the pass reads.
+    pub bytes_read: u64,
+    /// The bytes that the pass writes.
+    pub bytes_written: u64,
+    /// The most memory that the pass holds: tiles, scratch, tables.
+    pub memory: u64,
+}
+
+impl Plan {
+    /// The bytes read by all passes.
+    pub fn bytes_read(&self) -> u64 {
+        self.passes.iter().map(|pass| pass.bytes_read).sum()
+    }
+
+    /// The bytes written by all passes.
+    pub fn bytes_written(&self) -> u64 {
+        self.passes.iter().map(|pass| pass.bytes_written).sum()
+    }
+
+    /// The most memory that any pass holds.
+    pub fn memory(&self) -> u64 {
+        self.passes.iter().map(|pass| pass.memory).max().unwrap_or(0)
+    }
+}
+
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Resources { memory, threads } = self.resources;
+        let plural = if threads.get() == 1 { "thread" } else { "threads" };
+        writeln!(f, "{} within {memory} on {threads} {plural}", self.operation)?;
+        let width = self.passes.iter().map(|pass| pass.name.len()).max().unwrap_or(0);
+        for (index, pass) in self.passes.iter().enumerate() {
+            let PassPlan { name, tiles, tile, .. } = pass;
+            let plural = if *tiles == 1 { "tile" } else { "tiles" };
+            write!(f, "  pass {}  {name:width$}  {tiles:>5} {plural} of {tile:?}, ", index + 1)?;
+            writeln!(f, "{} each, in runs of {}", Bytes(pass.tile_bytes), Bytes(pass.run_bytes))?;
+        }
+        let (read, written) = (Bytes(self.bytes_read()), Bytes(self.bytes_written()));
+        write!(f, "  reads {read}, writes {written}, holds at most {}", Bytes(self.memory()))?;
+        write!(f, "; needs {} of disk", Bytes(self.output_bytes + self.scratch_bytes))?;
+        if self.scratch_bytes > 0 {
+            write!(f, ", {} of it for a while", Bytes(self.scratch_bytes))?;
+        }
+        Ok(())
+    }
+}
+
+/// What a run did, pass by pass.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Report {
+    /// The passes, in order.
+    pub passes: Vec<PassReport>,
+}
+
+impl Report {
+    /// The bytes read by all passes.
+    pub fn bytes_read(&self) -> u64 {
+        self.passes.iter().map(|pass| pass.bytes_read).sum()
+    }
+
+    /// The bytes written by all passes.
+    pub fn bytes_written(&self) -> u64 {
+        self.passes.iter().map(|pass| pass.bytes_written).sum()
+    }
+}
+
+/// A run of a plan: its threads, what it has done so far, and whom it tells.
+pub(crate) struct Run<'p, 'c> {
+    plan: &'p Plan,
+    control: Control<'c>,
+    threads: Threads,
+    report: Report,
+}
+
+impl<'p, 'c> Run<'p, 'c> {
+    pub(crate) fn new(plan: &'p Plan, control: Control<'c>) -> Self {
+        let threads = Threads::new(plan.resources.threads.get());
+        Self { plan, control, threads, report: Report::default() }
+    }
+
+    /// Runs the next pass.
+    pub(crate) fn pass(&mut self, pass: &impl Pass) -> Result<()> {
+        let total = self.plan.bytes_read() + self.plan.bytes_written();
+        self.control.begin(self.report.passes.len(), self.plan.passes.len(), total);
+        self.report.passes.push(stream(pass, &self.threads, &mut self.control)?);
+        Ok(())
+    }
+
+    pub(crate) fn finish(self) -> Report {
+        self.report
+    }
+}
+
+/// The number of tiles under way at a time.
+pub(crate) fn slots(tiles: usize) -> usize {
+    tiles.min(SLOTS)
+}
+
+/// The most that the loop holds besides what a pass says: threads, channels, tables of windows. Of
+/// a budget too small for that it takes a sixteenth.
+const OVERHEAD_BYTES: u64 = 256 << 10;
+
+/// The memory that passes may plan with.
+pub(crate) fn usable(budget: u64) -> u64 {
+    budget - OVERHEAD_BYTES.min(budget / 16)
+}
+
+/// A refusal, with the smallest budget of which `cost` bytes are usable.
+pub(crate) fn refuse(operation: &str, cost: u64, resources: Resources) -> Error {
+    let allowed = resources.memory.bytes();
+    let mut needed = cost.saturating_add(OVERHEAD_BYTES.min(cost / 15)).saturating_sub(1);
+    while needed < u64::MAX && usable(needed) < cost {
+        needed += 1;
+    }
+    Error::Budget { operation: operation.to_owned(), needed, allowed }
+}
+
+/// The greatest number in `1..=most` whose cost is within a limit, if 1 is. Costs must not fall.
+pub(crate) fn greatest(most: usize, limit: u64, cost: impl Fn(usize) -> u64) -> Option<usize> {
+    let (mut low, mut high) = (0, most + 1);
+    while high - low > 1 {
+        let middle = low + (high - low) / 2;
+        if cost(middle) <= limit { low = middle } else { high = middle }
+    }
+    (low > 0).then_some(low)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Budget;
+
+    #[test]
+    fn a_refusal_names_the_smallest_budget_that_holds_the_cost() {
+        for cost in [1, 15, 16, 1000, 1 << 20, (15 << 18) - 1, 15 << 18, 1 << 30] {
+            let resources = Budget::new(1).into();
+            let Error::Budget { needed, .. } = refuse("x", cost, resources) else { unreachable!() };
+            assert!(usable(needed) >= cost);
+            assert!(usable(needed - 1) < cost);
+        }
+    }
+
+    #[test]
+    fn greatest_is_the_last_within_the_limit() {
+        assert_eq!(greatest(10, 35, |n| n as u64 * 10), Some(3));
+        assert_eq!(greatest(10, 1000, |n| n as u64 * 10), Some(10));
+        assert_eq!(greatest(10, 9, |n| n as u64 * 10), None);
+    }
+}

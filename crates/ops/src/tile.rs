@@ -1,0 +1,141 @@
+//! The copy of a window that kernels work on.
+//!
+//! A tile lies in memory as its window lies in the file, so that it is read and written without a
+//! detour. A kernel that works along an axis sees contiguous lanes all the same: along the fastest
+//! axis they are contiguous already, and along another a group of neighbouring lanes is gathered
+//! into cache, worked on and scattered back.
+//!
+//! ```text
+//!     tile, lanes downwards          group in cache
+//!     ┌──────────────────┐  gather   ┌────────────┐
+//!     │ a b │ c d │ e f  │ ────────▶ │ a a a a    │ ◀ one contiguous lane
+//!     │ a b │ c d │ e f  │           │ b b b b    │
+//!     │ a b │ c d │ e f  │ ◀──────── └────────────┘
+//!     │ a b │ c d │ e f  │  scatter
+//!     └──────────────────┘
+//! ```
+
+use ndarray::{ArrayView, ArrayViewMut, ArrayViewMut2, Axis, Dimension, ShapeBuilder};
+use outcore_storage::{Element, Order, Window};
+use rayon::prelude::*;
+use std::sync::{Mutex, PoisonError};
+
+/// Bytes of neighbouring lanes that are gathered together: two cache lines of each row.
+const GROUP_BYTES: usize = 128;
+/// Bytes between gathered lanes: they must not lie a power of two apart, or all of them would
+/// compete for the same few places in the cache.
+const PAD_BYTES: usize = 64;
+
+/// A window's copy in memory.
+#[derive(Debug)]
+pub(crate) struct Tile<'a, T, D> {
+    shape: &'a D,
+    elements: &'a mut [T],
+    order: Order,
+}
+
+impl<'a, T: Element, D: Dimension> Tile<'a, T, D> {
+    /// A tile for a window, in the first elements of a buffer.
+    pub(crate) fn new(window: &'a Window<D>, buffer: &'a mut [T], order: Order) -> Self {
+        let len = window.len();
+        Self { shape: &window.shape, elements: &mut buffer[..len], order }
+    }
+
+    pub(crate) fn view(&self) -> ArrayView<'_, T, D> {
+        let shape = self.shape.clone().set_f(self.order == Order::F);
+        ArrayView::from_shape(shape, self.elements).expect("as many elements as the window has")
+    }
+
+    pub(crate) fn view_mut(&mut self) -> ArrayViewMut<'_, T, D> {
+        let shape = self.shape.clone().set_f(self.order == Order::F);
+        ArrayViewMut::from_shape(shape, self.elements).expect("as many elements as the window has")
+    }
+
+    /// Applies a function to every lane along an axis, on all threads of the current pool.
+    pub(crate) fn par_lanes_mut(
+        &mut self,
+        axis: usize,
+        gathered: &PerThread<Vec<T>>,
+        each: impl Fn(&mut [T]) + Sync,
+    ) {
+        let len = self.shape[axis];
+        if self.elements.is_empty() {
+            return;
+        }
+        let inner = self.inner_len(axis);
+        if inner == 1 {
+            self.elements.par_chunks_mut(len).for_each(&each);
+            return;
+        }
+        let width = group_len::<T>(inner);
+        for outer in self.elements.chunks_mut(len * inner) {
+            let mut lanes = ArrayViewMut2::from_shape((len, inner), outer).expect("a whole block");
+            lanes.axis_chunks_iter_mut(Axis(1), width).into_par_iter().for_each(|group| {
+                gathered.with(|lanes| for_each_gathered(group, lanes, &each));
+            });
+        }
+    }
+
+    /// The elements between neighbours along an axis.
+    fn inner_len(&self, axis: usize) -> usize {
+        match self.order {
+            Order::C => self.shape.slice()[axis + 1..].iter().product(),
+            Order::F => self.shape.slice()[..axis].iter().product(),
+        }
+    }
+}
+
+/// Gathers a group of neighbouring lanes, works on each, and scatters them back.
+pub(crate) fn for_each_gathered<T: Element>(
+    mut group: ArrayViewMut2<'_, T>,
+    lanes: &mut [T],
+    mut each: impl FnMut(&mut [T]),
+) {
+    let (len, width) = group.dim();
+    let pitch = lane_pitch::<T>(len);
+    for (index, row) in group.rows().into_iter().enumerate() {
+        let row = row.to_slice().expect("neighbouring lanes are contiguous");
+        for (lane, &element) in row.iter().enumerate() {
+            lanes[lane * pitch + index] = element;
+        }
+    }
+    for lane in lanes.chunks_mut(pitch).take(width) {
+        each(&mut lane[..len]);
+    }
+    for (index, row) in group.rows_mut().into_iter().enumerate() {
+        let row = row.into_slice().expect("neighbouring lanes are contiguous");
+        for (lane, element) in row.iter_mut().enumerate() {
+            *element = lanes[lane * pitch + index];
+        }
+    }
+}
+
+/// The number of lanes that are gathered together, of `inner` neighbouring ones.
+pub(crate) fn group_len<T>(inner: usize) -> usize {
+    (GROUP_BYTES / size_of::<T>()).clamp(1, inner.max(1))
+}
+
+fn lane_pitch<T>(len: usize) -> usize {
+    len + PAD_BYTES.div_ceil(size_of::<T>())
+}
+
+/// The elements that one thread gathers of lanes of `len` elements, `inner` of them neighbours.
+pub(crate) fn gathered_len<T>(len: usize, inner: usize) -> usize {
+    if inner <= 1 { 0 } else { group_len::<T>(inner) * lane_pitch::<T>(len) }
+}
+
+/// Scratch memory for each thread of a pool, allocated once.
+#[derive(Debug)]
+pub(crate) struct PerThread<S>(Vec<Mutex<S>>);
+
+impl<S> PerThread<S> {
+    pub(crate) fn new(threads: usize, scratch: impl Fn() -> S) -> Self {
+        Self((0..threads).map(|_| Mutex::new(scratch())).collect())
+    }
+
+    /// Lends this thread's scratch. What it holds from before is unspecified.
+    pub(crate) fn with<R>(&self, work: impl FnOnce(&mut S) -> R) -> R {
+        let index = rayon::current_thread_index().unwrap_or(0) % self.0.len();
+        work(&mut self.0[index].lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}

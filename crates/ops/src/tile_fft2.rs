@@ -1,0 +1,140 @@
+//! The two-dimensional transform of a tile in memory, as a kernel for [`map_tiles`](crate::map_tiles).
+
+use ndarray::{ArrayView2, ArrayViewMut2, Axis, IntoDimension, Ix2, Zip};
+use num_complex::Complex;
+use outcore_storage::Element;
+use rustfft::{FftDirection, FftPlanner};
+use std::collections::BTreeMap;
+
+use crate::Resources;
+use crate::fft2::{Direction, Norm, Real};
+use crate::lanes::{Lanes, cost};
+use crate::tile::{PerThread, for_each_gathered, gathered_len, group_len};
+
+/// Transforms single tiles, each by itself; shared by all threads.
+///
+/// ```
+/// use ndarray::{Array2, s};
+/// use num_complex::Complex;
+/// use outcore_ops::{Budget, Control, Direction, Norm, Resources, TileFft2, map_tiles};
+///
+/// // The real part of the transform of each 4 x 4 tile.
+/// let field = Array2::<f32>::ones((8, 8));
+/// let mut out = Array2::<f32>::zeros((8, 8));
+/// let resources = Resources::from(Budget::new(1 << 20));
+/// let fft = TileFft2::<f32>::new((8, 8), (4, 4), Direction::Forward, Norm::Backward, resources);
+/// let plan = map_tiles(&field, (4, 4)).kernel_bytes(fft.bytes()).plan::<f32, f32>(resources)?;
+/// let to_complex = |x: f32| Complex::new(x, 0.0);
+/// plan.run(&field, &mut out, |_, tile, out| fft.apply(tile, out, to_complex, |x| x.re),
+///          Control::new())?;
+/// assert_eq!(out[[0, 0]], 16.0);
+/// assert_eq!(out.slice(s![..4, ..4]).sum(), 16.0);
+/// assert_eq!(out[[4, 4]], 16.0);
+/// # Ok::<(), outcore_ops::Error>(())
+/// ```
+pub struct TileFft2<T: Real> {
+    /// The transforms of every length that a tile can have, along both axes.
+    lanes: BTreeMap<usize, Lanes<T>>,
+    direction: Direction,
+    norm: Norm,
+    scratch: PerThread<Scratch<T>>,
+    bytes: u64,
+}
+
+struct Scratch<T> {
+    tile: Vec<Complex<T>>,
+    gathered: Vec<Complex<T>>,
+    fft: Vec<Complex<T>>,
+}
+
+impl<T: Real> std::fmt::Debug for TileFft2<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TileFft2").field("direction", &self.direction).finish_non_exhaustive()
+    }
+}
+
+impl<T: Real> TileFft2<T>
+where
+    Complex<T>: Element,
+{
+    /// Plans the transforms of the tiles of an array, ragged ones included.
+    pub fn new(
+        shape: impl IntoDimension<Dim = Ix2>,
+        tile: impl IntoDimension<Dim = Ix2>,
+        direction: Direction,
+        norm: Norm,
+        resources: impl Into<Resources>,
+    ) -> Self {
+        let (shape, mut tile) = (shape.into_dimension(), tile.into_dimension());
+        let threads = resources.into().threads.get();
+        let mut planner = FftPlanner::new();
+        let mut lanes = BTreeMap::new();
+        for axis in 0..2 {
+            tile[axis] = tile[axis].min(shape[axis]);
+            let ragged = shape[axis].checked_rem(tile[axis]).unwrap_or(0);
+            for len in [tile[axis], ragged].into_iter().filter(|&len| len > 0) {
+                let sign = match direction {
+                    Direction::Forward => FftDirection::Forward,
+                    Direction::Inverse => FftDirection::Inverse,
+                };
+                lanes.entry(len).or_insert_with(|| Lanes::new(&mut planner, len, 0, sign));
+            }
+        }
+        let lens = [
+            tile[0] * tile[1],
+            lanes.keys().map(|&len| gathered_len::<Complex<T>>(len, tile[1])).max().unwrap_or(0),
+            lanes.values().map(Lanes::scratch_len).max().unwrap_or(0),
+        ];
+        let buffer = |index: usize| vec![Complex::default(); lens[index]];
+        let scratch = PerThread::new(threads, || Scratch {
+            tile: buffer(0),
+            gathered: buffer(1),
+            fft: buffer(2),
+        });
+        // The tables are shared by all threads; charged to each, the sum is an upper bound.
+        let tables: u64 = lanes.keys().map(|&len| cost(len).0).sum();
+        let elements = lens.iter().sum::<usize>() as u64 + tables;
+        let bytes = elements * size_of::<Complex<T>>() as u64;
+        Self { lanes, direction, norm, scratch, bytes }
+    }
+
+    /// The memory that the kernel holds for each thread, for
+    /// [`MapTiles::kernel_bytes`](crate::MapTiles::kernel_bytes).
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Transforms a tile: from elements that `to_complex` converts, to elements that
+    /// `from_complex` makes of the result.
+    ///
+    /// # Panics
+    ///
+    /// If the tile is none of the array's that this was made for, or the shapes differ.
+    pub fn apply<A: Copy, B>(
+        &self,
+        input: ArrayView2<'_, A>,
+        output: ArrayViewMut2<'_, B>,
+        to_complex: impl Fn(A) -> Complex<T>,
+        from_complex: impl Fn(Complex<T>) -> B,
+    ) {
+        let (rows, columns) = input.dim();
+        if rows == 0 || columns == 0 {
+            return;
+        }
+        let (row, column) = (&self.lanes[&columns], &self.lanes[&rows]);
+        let column = column.scaled(self.norm.scale(self.direction, rows * columns));
+        self.scratch.with(|Scratch { tile, gathered, fft }| {
+            let tile = &mut tile[..rows * columns];
+            let mut tile = ArrayViewMut2::from_shape((rows, columns), tile).expect("of this size");
+            Zip::from(&mut tile).and(input).for_each(|to, &from| *to = to_complex(from));
+            for lane in tile.rows_mut() {
+                row.apply_to(lane.into_slice().expect("rows are contiguous"), fft);
+            }
+            let width = group_len::<Complex<T>>(columns);
+            for group in tile.axis_chunks_iter_mut(Axis(1), width) {
+                for_each_gathered(group, gathered, |lane| column.apply_to(lane, fft));
+            }
+            Zip::from(output).and(&tile).for_each(|to, &from| *to = from_complex(from));
+        });
+    }
+}

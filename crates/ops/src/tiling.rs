@@ -1,0 +1,84 @@
+//! Cutting an array into tiles.
+//!
+//! ```text
+//!     ┌─────┬─────┬──┐   Tiles of one shape, ragged at the ends. They are numbered in the order of
+//!     │  0  │  1  │ 2│   the file, so that a pass reads forward.
+//!     ├─────┼─────┼──┤
+//!     │  3  │  4  │ 5│
+//!     └─────┴─────┴──┘
+//! ```
+
+use ndarray::Dimension;
+use outcore_storage::{Order, Window};
+
+/// The tiles of an array: windows of one shape, ragged at the ends, that cover it once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tiling<D> {
+    shape: D,
+    tile: D,
+    order: Order,
+}
+
+impl<D: Dimension> Tiling<D> {
+    /// Tiles of a shape, cut off where they would be longer than the array.
+    ///
+    /// # Panics
+    ///
+    /// If the tile has another number of axes than the array, or an axis of length 0 where the
+    /// array has none.
+    pub fn new(shape: D, mut tile: D, order: Order) -> Self {
+        assert_eq!(shape.ndim(), tile.ndim(), "a tile has as many axes as its array");
+        for (tile, &len) in tile.slice_mut().iter_mut().zip(shape.slice()) {
+            assert!(*tile > 0 || len == 0, "a tile of length 0 covers nothing");
+            *tile = (*tile).min(len);
+        }
+        Self { shape, tile, order }
+    }
+
+    /// The number of tiles.
+    pub fn len(&self) -> usize {
+        let empty = self.shape.slice().contains(&0);
+        if empty { 0 } else { (0..self.shape.ndim()).map(|axis| self.count(axis)).product() }
+    }
+
+    /// Whether there are no tiles, because the array has no elements.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The shape of all tiles but the ragged ones.
+    pub fn tile(&self) -> &D {
+        &self.tile
+    }
+
+    /// The window of a tile.
+    ///
+    /// # Panics
+    ///
+    /// If there are not so many tiles.
+    pub fn window(&self, index: usize) -> Window<D> {
+        assert!(index < self.len(), "tile {index} of {}", self.len());
+        let mut window = Window::new(D::zeros(self.shape.ndim()), self.tile.clone());
+        let mut rest = index;
+        let mut place = |axis: usize| {
+            let origin = rest % self.count(axis) * self.tile[axis];
+            rest /= self.count(axis);
+            window.origin[axis] = origin;
+            window.shape[axis] = self.tile[axis].min(self.shape[axis] - origin);
+        };
+        match self.order {
+            Order::C => (0..self.shape.ndim()).rev().for_each(&mut place),
+            Order::F => (0..self.shape.ndim()).for_each(&mut place),
+        }
+        window
+    }
+
+    /// The windows of all tiles, in the order of the file.
+    pub fn windows(&self) -> impl ExactSizeIterator<Item = Window<D>> {
+        (0..self.len()).map(|index| self.window(index))
+    }
+
+    fn count(&self, axis: usize) -> usize {
+        self.shape[axis].div_ceil(self.tile[axis])
+    }
+}

@@ -1,0 +1,136 @@
+//! Copying tiles in and out with several requests under way at a time.
+//!
+//! A disk gives its rate only to those who ask for several things at once. A tile is therefore
+//! halved, along the axis that keeps the longest runs, until its pieces are about a megabyte, and a
+//! few threads that do nothing else copy the pieces.
+
+use ndarray::{ArrayView, ArrayViewMut, Axis, Dimension};
+use outcore_storage::{Layout, Order, Result, STAGING_BYTES, Sink, Source, Stored, Window};
+use rayon::ThreadPool;
+use std::sync::{PoisonError, RwLock};
+
+/// Requests under way at a time.
+const IO_THREADS: usize = 8;
+/// Bytes of a piece: long enough that the requests of a contiguous tile are long themselves.
+const PIECE_BYTES: usize = 1 << 20;
+
+/// The threads that copy tiles.
+#[derive(Debug)]
+pub(crate) struct Io(ThreadPool);
+
+impl Io {
+    pub(crate) fn new() -> Self {
+        Self(crate::stream::pool(IO_THREADS, "outcore-io"))
+    }
+
+    /// Copies a window into a tile.
+    pub(crate) fn read<T: Send + Sync, D: Dimension>(
+        &self,
+        source: &impl Source<T, D>,
+        window: &Window<D>,
+        tile: ArrayViewMut<'_, T, D>,
+        order: Order,
+    ) -> Result<()> {
+        self.0.install(|| read_halves(source, window, tile, order))
+    }
+
+    /// Copies a tile into a window.
+    pub(crate) fn write<T: Send + Sync, D: Dimension>(
+        &self,
+        sink: &impl WriteShared<T, D>,
+        window: &Window<D>,
+        tile: ArrayView<'_, T, D>,
+        order: Order,
+    ) -> Result<()> {
+        self.0.install(|| write_halves(sink, window, tile, order))
+    }
+}
+
+/// What sources and sinks may hold besides tiles, while tiles of these bytes are read and written.
+pub(crate) fn staging_bytes(read_bytes: u64, written_bytes: u64) -> u64 {
+    let most = (IO_THREADS * STAGING_BYTES) as u64;
+    read_bytes.min(most) + written_bytes.min(most)
+}
+
+fn read_halves<T: Send + Sync, D: Dimension>(
+    source: &impl Source<T, D>,
+    window: &Window<D>,
+    tile: ArrayViewMut<'_, T, D>,
+    order: Order,
+) -> Result<()> {
+    let Some((axis, middle)) = halves::<T, D>(window, order) else {
+        return source.read_tile(window, tile);
+    };
+    let (low, high) = window.split_at(axis, middle);
+    let (low_tile, high_tile) = tile.split_at(Axis(axis), middle);
+    let (one, other) = rayon::join(
+        || read_halves(source, &low, low_tile, order),
+        || read_halves(source, &high, high_tile, order),
+    );
+    one.and(other)
+}
+
+fn write_halves<T: Send + Sync, D: Dimension>(
+    sink: &impl WriteShared<T, D>,
+    window: &Window<D>,
+    tile: ArrayView<'_, T, D>,
+    order: Order,
+) -> Result<()> {
+    let Some((axis, middle)) = halves::<T, D>(window, order) else {
+        return sink.write(window, tile);
+    };
+    let (low, high) = window.split_at(axis, middle);
+    let (low_tile, high_tile) = tile.split_at(Axis(axis), middle);
+    let (one, other) = rayon::join(
+        || write_halves(sink, &low, low_tile, order),
+        || write_halves(sink, &high, high_tile, order),
+    );
+    one.and(other)
+}
+
+fn halves<T, D: Dimension>(window: &Window<D>, order: Order) -> Option<(usize, usize)> {
+    if window.len() * size_of::<T>() <= PIECE_BYTES {
+        return None;
+    }
+    let axis = window.slowest_axis(order)?;
+    Some((axis, window.shape[axis] / 2))
+}
+
+/// What several threads can write to at a time.
+pub(crate) trait WriteShared<T, D: Dimension>: Sync {
+    fn write(&self, window: &Window<D>, tile: ArrayView<'_, T, D>) -> Result<()>;
+}
+
+/// A sink that is written, and read back, by several threads. Files allow that; other sinks are
+/// written by one thread at a time.
+#[derive(Debug)]
+pub(crate) struct Shared<'a, S>(RwLock<&'a mut S>);
+
+impl<'a, S> Shared<'a, S> {
+    pub(crate) fn new(sink: &'a mut S) -> Self {
+        Self(RwLock::new(sink))
+    }
+}
+
+impl<T, D: Dimension, S: Sink<T, D>> WriteShared<T, D> for Shared<'_, S> {
+    fn write(&self, window: &Window<D>, tile: ArrayView<'_, T, D>) -> Result<()> {
+        let reader = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(result) = reader.write_tile_shared(window, tile.view()) {
+            return result;
+        }
+        drop(reader);
+        self.0.write().unwrap_or_else(PoisonError::into_inner).write_tile(window, tile)
+    }
+}
+
+impl<D: Dimension, S: Stored<D>> Stored<D> for Shared<'_, S> {
+    fn layout(&self) -> Layout<D> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).layout()
+    }
+}
+
+impl<T, D: Dimension, S: Source<T, D> + Send> Source<T, D> for Shared<'_, S> {
+    fn read_tile(&self, window: &Window<D>, tile: ArrayViewMut<'_, T, D>) -> Result<()> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).read_tile(window, tile)
+    }
+}
