@@ -74,9 +74,10 @@ pub(crate) fn write_png(path: &Path, panels: &[Panel], caption: &str) -> io::Res
 
 fn draw(panels: &[Panel], caption: &str) -> Canvas {
     let plots: Vec<_> = panels.iter().map(Plot::new).collect();
-    let width = plots.iter().map(|plot| plot.size().width).sum::<u32>() + MARGIN;
+    let width = plots.iter().map(|plot| plot.size().width).sum::<u32>();
     let indent = plots.first().map_or(MARGIN, |plot| plot.left);
-    let width = width.max(indent + USUAL);
+    let longest_word = caption.split_whitespace().map(|word| CAPTION.width(word)).max();
+    let width = width.max(indent + longest_word.unwrap_or(0).max(USUAL) + MARGIN);
     let above = plots.iter().map(|plot| plot.size().height).max().unwrap_or(MARGIN);
     let lines = wrap(caption, width - indent - MARGIN, CAPTION);
     let line_height = CAPTION.height() + 4;

@@ -23,7 +23,7 @@ use std::marker::PhantomData;
 use crate::control::Control;
 use crate::lanes::{Lanes, cost};
 use crate::pass::{InPlace, run_bytes};
-use crate::plan::{PassPlan, Plan, Report, Run, greatest, refuse, slots, usable};
+use crate::plan::{PassPlan, Plan, Report, Run, SLOTS, greatest, refuse, usable};
 use crate::tile::{Tile, gathered_len};
 use crate::tiling::Tiling;
 use crate::transfer::{Shared, WriteShared, staging_bytes};
@@ -158,6 +158,7 @@ pub fn fft2(source: &impl Stored<Ix2>) -> Fft2 {
         direction: Direction::Forward,
         norm: Norm::default(),
         real_part: false,
+        output_offset: NPY_OFFSET,
     }
 }
 
@@ -173,9 +174,18 @@ pub struct Fft2 {
     direction: Direction,
     norm: Norm,
     real_part: bool,
+    output_offset: u64,
 }
 
 impl Fft2 {
+    /// The first byte of the output's elements in its file, if it is not the usual 128 of a `.npy`
+    /// file. Tiles are cut on page boundaries of the output; results do not depend on it.
+    #[must_use]
+    pub fn output_offset(mut self, offset: u64) -> Self {
+        self.output_offset = offset;
+        self
+    }
+
     /// Which direction is scaled.
     #[must_use]
     pub fn norm(mut self, norm: Norm) -> Self {
@@ -245,7 +255,14 @@ struct Sizes {
     /// Elements of the tables of both axes together.
     tables: u64,
     gathered_len: fn(usize, usize) -> usize,
+    /// The first byte of the output's elements.
+    output_offset: u64,
 }
+
+/// A page of the file system, on whose boundaries tiles are cut.
+const PAGE_BYTES: usize = 4096;
+/// Where the elements of a `.npy` file begin, unless its header is unusually long.
+const NPY_OFFSET: u64 = 128;
 
 impl Sizes {
     fn new<T: Real>(fft2: &Fft2, resources: Resources) -> Self {
@@ -266,6 +283,7 @@ impl Sizes {
             written: if fft2.real_part { element / 2 } else { element },
             tables: cost(shape[fast]).0 + once,
             gathered_len: gathered_len::<Complex<T>>,
+            output_offset: fft2.output_offset,
             layout,
         }
     }
@@ -280,39 +298,54 @@ impl Sizes {
     fn passes(&self, direction: Direction) -> Result<(Vec<Tiling<Ix2>>, Vec<PassPlan>)> {
         let limit = usable(self.resources.memory.bytes());
         let shape = self.layout.shape();
-        let tiling = |rows, columns| self.tiling(rows, columns);
         if self.both_cost() <= limit {
-            let tiling = tiling(shape[self.slow], shape[self.fast]);
-            let pass =
-                self.pass("rows and columns", &tiling, self.both_cost(), self.read, self.written);
+            let tiling = self.tiling(shape[self.slow], shape[self.fast]);
+            let bytes = (self.read, self.written);
+            let pass = self.pass("rows and columns", &tiling, 1, self.both_cost(), bytes);
             return Ok((vec![tiling], vec![pass]));
         }
-        let rows = self.preferred(shape[self.slow], shape[self.fast], limit, |n| self.fast_cost(n));
-        let columns = greatest(shape[self.fast], limit, |n| self.slow_cost(n))
-            .map(|n| even(shape[self.fast], n));
-        let (Some(rows), Some(columns)) = (rows, columns) else {
-            let least = self.both_cost().min(self.fast_cost(1).max(self.slow_cost(1)));
+        let rows = self.preferred(shape[self.slow], shape[self.fast], limit);
+        let (Some(rows), Some((part, slots))) = (rows, self.slow_tiles(limit)) else {
+            let least = self.both_cost().min(self.fast_cost(1).max(self.slow_cost(1, 1)));
             return Err(refuse(&self.name(direction), least, self.resources));
         };
-        let (names, full) = (self.pass_names(), tiling(rows, shape[self.fast]));
-        let part = tiling(shape[self.slow], columns);
-        let first = self.pass(names.0, &full, self.fast_cost(rows), self.read, self.element);
-        let second = self.pass(names.1, &part, self.slow_cost(columns), self.element, self.written);
+        let (names, full) = (self.pass_names(), self.tiling(rows, shape[self.fast]));
+        let (memory, slow_memory) =
+            (self.fast_cost(rows), self.slow_cost(part.tile()[self.fast], slots));
+        let first = self.pass(names.0, &full, SLOTS, memory, (self.read, self.element));
+        let second = self.pass(names.1, &part, slots, slow_memory, (self.element, self.written));
         Ok((vec![full, part], vec![first, second]))
     }
 
-    /// As many lanes as make a tile of a few megabytes: no more, because long runs get no faster.
-    fn preferred(
-        &self,
-        most: usize,
-        len: usize,
-        limit: u64,
-        cost: impl Fn(usize) -> u64,
-    ) -> Option<usize> {
+    /// As many rows as make a tile of a few megabytes: no more, because long runs get no faster.
+    fn preferred(&self, most: usize, len: usize, limit: u64) -> Option<usize> {
         const PREFERRED_BYTES: u64 = 16 << 20;
         let preferred = (PREFERRED_BYTES / (len as u64 * self.element)).max(1);
         let most = most.min(usize::try_from(preferred).unwrap_or(usize::MAX));
-        greatest(most, limit, cost)
+        greatest(most, limit, |n| self.fast_cost(n))
+    }
+
+    /// Tiles of whole lanes along the slow axis, and how many of them are in memory at a time:
+    /// three, unless two allow longer runs where runs are short, or none but one fits.
+    fn slow_tiles(&self, limit: u64) -> Option<(Tiling<Ix2>, usize)> {
+        const LONG_RUN_BYTES: u64 = 64 << 10;
+        let most = self.layout.shape()[self.fast];
+        let tiles = |slots| {
+            let n = greatest(most, limit, |n| self.slow_cost(n, slots))?;
+            Some((self.slow_tiling(n), slots))
+        };
+        let run_bytes = |tiling: &Tiling<Ix2>| tiling.tile()[self.fast] as u64 * self.element;
+        let (three, two) = (tiles(SLOTS), tiles(2));
+        match (three, two) {
+            (Some((three, _)), Some((two, slots)))
+                if run_bytes(&three) < LONG_RUN_BYTES && run_bytes(&three) < run_bytes(&two) =>
+            {
+                Some((two, slots))
+            }
+            (Some(three), _) => Some(three),
+            (None, Some(two)) => Some(two),
+            (None, None) => tiles(1),
+        }
     }
 
     fn pass_names(&self) -> (&'static str, &'static str) {
@@ -327,13 +360,29 @@ impl Sizes {
         Tiling::new(*self.layout.shape(), tile, self.layout.order())
     }
 
+    /// Tiles of at most `n` whole lanes along the slow axis.
+    ///
+    /// Where rows begin at the same place of a page, so do the edges of tiles; otherwise all tiles
+    /// but the last are alike.
+    fn slow_tiling(&self, n: usize) -> Tiling<Ix2> {
+        let shape = self.layout.shape();
+        let (len, element) = (shape[self.fast], usize::try_from(self.element).expect("small"));
+        let quantum = PAGE_BYTES / element;
+        let lead =
+            usize::try_from(self.output_offset % PAGE_BYTES as u64).expect("small") / element;
+        if len % quantum == 0 && n >= quantum && len > quantum {
+            return self.tiling(shape[self.slow], n / quantum * quantum).with_lead(self.fast, lead);
+        }
+        self.tiling(shape[self.slow], len.div_ceil(len.div_ceil(n)))
+    }
+
     fn pass(
         &self,
         name: &str,
         tiling: &Tiling<Ix2>,
+        slots: usize,
         memory: u64,
-        read: u64,
-        written: u64,
+        (read, written): (u64, u64),
     ) -> PassPlan {
         let (len, tile_len) =
             (self.layout.len() as u64, tiling.tile().slice().iter().product::<usize>());
@@ -341,6 +390,7 @@ impl Sizes {
             name: name.to_owned(),
             tiles: tiling.len(),
             tile: tiling.tile().slice().to_vec(),
+            slots: slots.min(tiling.len()),
             tile_bytes: tile_len as u64 * self.element,
             run_bytes: run_bytes(&self.layout, tiling) / self.read * read,
             bytes_read: len * read,
@@ -355,24 +405,18 @@ impl Sizes {
         let tile = len as u64 * n as u64;
         self.cost(
             tile,
-            slots(lanes.div_ceil(n)),
+            SLOTS.min(lanes.div_ceil(n)),
             self.scratch(self.fast, 1),
             self.read,
             self.element,
         )
     }
 
-    /// The memory of a pass along the slow axis over tiles of `n` lanes.
-    fn slow_cost(&self, n: usize) -> u64 {
+    /// The memory of a pass along the slow axis over tiles of `n` lanes, so many at a time.
+    fn slow_cost(&self, n: usize, slots: usize) -> u64 {
         let (len, lanes) = (self.layout.shape()[self.slow], self.layout.shape()[self.fast]);
-        let tile = len as u64 * n as u64;
-        self.cost(
-            tile,
-            slots(lanes.div_ceil(n)),
-            self.scratch(self.slow, n),
-            self.element,
-            self.written,
-        )
+        let (tile, slots) = (len as u64 * n as u64, slots.min(lanes.div_ceil(n)));
+        self.cost(tile, slots, self.scratch(self.slow, n), self.element, self.written)
     }
 
     /// The memory of a single pass along both axes.
@@ -396,11 +440,6 @@ impl Sizes {
         let staging = staging_bytes(tile.saturating_mul(read), tile.saturating_mul(written));
         elements.saturating_mul(self.element).saturating_add(staging)
     }
-}
-
-/// The least tile that needs no more tiles than this one: all but the last are then alike.
-fn even(len: usize, tile: usize) -> usize {
-    len.div_ceil(len.div_ceil(tile))
 }
 
 /// A transform that has been planned; runs on any number of arrays of its shape.
@@ -516,21 +555,21 @@ where
         let (read, element, written) = (self.sizes.read, self.sizes.element, self.sizes.written);
         let inner = self.tilings.last().expect("a plan has a pass").tile()[self.sizes.fast];
         match &self.tilings[..] {
-            [both] => {
+            [_both] => {
                 let scratch = (self.fast.scratch(threads, 1), self.slow.scratch(threads, inner));
-                run.pass(&self.in_place(both, source, sink, (read, written), |_, tile| {
+                run.pass(&self.in_place(0, source, sink, (read, written), |_, tile| {
                     self.fast.apply(tile, &scratch.0);
                     self.slow.apply(tile, &scratch.1);
                 }))?;
             }
-            [rows, columns] => {
+            [_rows, _columns] => {
                 let scratch = self.fast.scratch(threads, 1);
                 let kernel = |_: &_, tile: &mut Tile<'_, _, _>| self.fast.apply(tile, &scratch);
-                run.pass(&self.in_place(rows, source, between, (read, element), kernel))?;
+                run.pass(&self.in_place(0, source, between, (read, element), kernel))?;
                 drop(scratch);
                 let scratch = self.slow.scratch(threads, inner);
                 let kernel = |_: &_, tile: &mut Tile<'_, _, _>| self.slow.apply(tile, &scratch);
-                run.pass(&self.in_place(columns, between, sink, (element, written), kernel))?;
+                run.pass(&self.in_place(1, between, sink, (element, written), kernel))?;
             }
             _ => unreachable!("a plan has one or two passes"),
         }
@@ -538,8 +577,8 @@ where
     }
 
     fn in_place<'a, R, W, K>(
-        &self,
-        tiling: &'a Tiling<Ix2>,
+        &'a self,
+        pass: usize,
         source: &'a R,
         sink: &'a W,
         element_bytes: (u64, u64),
@@ -548,7 +587,8 @@ where
     where
         K: Fn(&Window<Ix2>, &mut Tile<'_, Complex<T>, Ix2>) + Sync,
     {
-        let order = self.sizes.layout.order();
-        InPlace { tiling, order, source, sink, element_bytes, kernel, element: PhantomData }
+        let (tiling, order) = (&self.tilings[pass], self.sizes.layout.order());
+        let slots = self.plan.passes[pass].slots;
+        InPlace { tiling, order, slots, source, sink, element_bytes, kernel, element: PhantomData }
     }
 }

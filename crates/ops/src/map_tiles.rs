@@ -163,6 +163,7 @@ impl<D: Dimension> MapTiles<D> {
             name: format!("tiles of {:?}", self.tile.slice()),
             tiles: tiling.len(),
             tile: tiling.tile().slice().to_vec(),
+            slots: slots(tiling.len()),
             tile_bytes: tiling.tile().size() as u64 * self.layout.element_bytes() as u64,
             run_bytes: run_bytes(&self.layout, tiling),
             bytes_read: self.layout.bytes(),
@@ -275,6 +276,7 @@ impl<T: Element, D: Dimension> MapTilesPlan<T, T, D> {
         run.pass(&InPlace {
             tiling: &self.tiling,
             order: self.layout.order(),
+            slots: slots(self.tiling.len()),
             source: &array,
             sink: &array,
             element_bytes: (element_bytes, size_of::<T>() as u64),

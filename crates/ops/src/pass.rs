@@ -14,6 +14,8 @@ use crate::transfer::{Io, WriteShared};
 pub(crate) struct InPlace<'a, T, D, R, W, K> {
     pub(crate) tiling: &'a Tiling<D>,
     pub(crate) order: Order,
+    /// The tiles in memory at a time.
+    pub(crate) slots: usize,
     pub(crate) source: &'a R,
     pub(crate) sink: &'a W,
     /// The bytes of an element where it is read and where it is written.
@@ -37,7 +39,7 @@ where
     }
 
     fn slots(&self) -> usize {
-        slots(self.tiling.len())
+        self.slots
     }
 
     fn slot(&self) -> Vec<T> {

@@ -8,7 +8,7 @@ use crate::stream::{Pass, PassReport, Threads, stream};
 use crate::{Error, Result};
 
 /// Tiles under way at a time: one is read, one computed, one written.
-const SLOTS: usize = 3;
+pub(crate) const SLOTS: usize = 3;
 
 /// The cost of an operation: its passes, the bytes it moves and the memory it holds.
 ///
@@ -36,6 +36,8 @@ pub struct PassPlan {
     pub tiles: usize,
     /// The shape of all tiles but ragged ones.
     pub tile: Vec<usize>,
+    /// The tiles in memory at a time.
+    pub slots: usize,
     /// The bytes of one tile in memory.
     pub tile_bytes: u64,
     /// The bytes of each contiguous run that is read.
@@ -75,7 +77,8 @@ impl fmt::Display for Plan {
             let PassPlan { name, tiles, tile, .. } = pass;
             let plural = if *tiles == 1 { "tile" } else { "tiles" };
             write!(f, "  pass {}  {name:width$}  {tiles:>5} {plural} of {tile:?}, ", index + 1)?;
-            writeln!(f, "{} each, in runs of {}", Bytes(pass.tile_bytes), Bytes(pass.run_bytes))?;
+            write!(f, "{} each, {} at a time, ", Bytes(pass.tile_bytes), pass.slots)?;
+            writeln!(f, "in runs of {}", Bytes(pass.run_bytes))?;
         }
         let (read, written) = (Bytes(self.bytes_read()), Bytes(self.bytes_written()));
         write!(f, "  reads {read}, writes {written}, holds at most {}", Bytes(self.memory()))?;

@@ -208,6 +208,7 @@ impl RowsPlan {
             name: "rows".to_owned(),
             tiles: tiling.len(),
             tile: vec![n, columns],
+            slots: slots(tiling.len()),
             tile_bytes: (n * columns * element) as u64,
             run_bytes: run_bytes(&layout, &tiling),
             bytes_read: layout.bytes(),

@@ -7,6 +7,9 @@
 //!     │  3  │  4  │ 5│
 //!     └─────┴─────┴──┘
 //! ```
+//!
+//! The first tile may be shorter along an axis, so that the edges of the others fall on page
+//! boundaries of the file: a page that two tiles share is read and written twice.
 
 use ndarray::Dimension;
 use outcore_storage::{Order, Window};
@@ -16,6 +19,8 @@ use outcore_storage::{Order, Window};
 pub struct Tiling<D> {
     shape: D,
     tile: D,
+    /// How much shorter the first tile along each axis is.
+    lead: D,
     order: Order,
 }
 
@@ -32,7 +37,20 @@ impl<D: Dimension> Tiling<D> {
             assert!(*tile > 0 || len == 0, "a tile of length 0 covers nothing");
             *tile = (*tile).min(len);
         }
-        Self { shape, tile, order }
+        let lead = D::zeros(shape.ndim());
+        Self { shape, tile, lead, order }
+    }
+
+    /// The same tiles with the first ones along an axis shorter by `lead` elements.
+    ///
+    /// # Panics
+    ///
+    /// If that leaves nothing of them.
+    #[must_use]
+    pub fn with_lead(mut self, axis: usize, lead: usize) -> Self {
+        assert!(lead < self.tile[axis], "a lead of {lead} leaves nothing of {}", self.tile[axis]);
+        self.lead[axis] = lead;
+        self
     }
 
     /// The number of tiles.
@@ -61,10 +79,13 @@ impl<D: Dimension> Tiling<D> {
         let mut window = Window::new(D::zeros(self.shape.ndim()), self.tile.clone());
         let mut rest = index;
         let mut place = |axis: usize| {
-            let origin = rest % self.count(axis) * self.tile[axis];
+            // As if the array began `lead` elements earlier.
+            let begin = rest % self.count(axis) * self.tile[axis];
             rest /= self.count(axis);
+            let origin = begin.saturating_sub(self.lead[axis]);
+            let end = (begin + self.tile[axis] - self.lead[axis]).min(self.shape[axis]);
             window.origin[axis] = origin;
-            window.shape[axis] = self.tile[axis].min(self.shape[axis] - origin);
+            window.shape[axis] = end - origin;
         };
         match self.order {
             Order::C => (0..self.shape.ndim()).rev().for_each(&mut place),
@@ -79,6 +100,6 @@ impl<D: Dimension> Tiling<D> {
     }
 
     fn count(&self, axis: usize) -> usize {
-        self.shape[axis].div_ceil(self.tile[axis])
+        (self.shape[axis] + self.lead[axis]).div_ceil(self.tile[axis])
     }
 }

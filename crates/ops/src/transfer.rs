@@ -10,7 +10,7 @@ use rayon::ThreadPool;
 use std::sync::{PoisonError, RwLock};
 
 /// Requests under way at a time.
-const IO_THREADS: usize = 8;
+const IO_THREADS: usize = 4;
 /// Bytes of a piece: long enough that the requests of a contiguous tile are long themselves.
 const PIECE_BYTES: usize = 1 << 20;
 
@@ -20,7 +20,10 @@ pub(crate) struct Io(ThreadPool);
 
 impl Io {
     pub(crate) fn new() -> Self {
-        Self(crate::stream::pool(IO_THREADS, "outcore-io"))
+        Self(crate::stream::pool(
+            std::env::var("IOT").map_or(IO_THREADS, |s| s.parse().unwrap()),
+            "outcore-io",
+        ))
     }
 
     /// Copies a window into a tile.

@@ -5,7 +5,11 @@ mod sealed {
 }
 
 /// What a handle may do: [`ReadOnly`], [`ReadWrite`] or, for mapped arrays, [`CopyOnWrite`].
-pub trait Access: sealed::Sealed + Send + Sync + 'static {}
+pub trait Access: sealed::Sealed + Send + Sync + 'static {
+    /// Whether the file itself is written.
+    #[doc(hidden)]
+    const WRITES_FILE: bool = false;
+}
 
 /// An access that gives out mutable views: [`ReadWrite`] or [`CopyOnWrite`].
 pub trait Writable: Access {}
@@ -26,7 +30,9 @@ impl sealed::Sealed for ReadOnly {}
 impl sealed::Sealed for ReadWrite {}
 impl sealed::Sealed for CopyOnWrite {}
 impl Access for ReadOnly {}
-impl Access for ReadWrite {}
+impl Access for ReadWrite {
+    const WRITES_FILE: bool = true;
+}
 impl Access for CopyOnWrite {}
 impl Writable for ReadWrite {}
 impl Writable for CopyOnWrite {}

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::access::{Access, ReadOnly, ReadWrite};
+use crate::direct::{DirectFile, Failed, PAGE};
 use crate::element::swap_bytes;
 use crate::npy::Header;
 use crate::source::check;
@@ -57,6 +58,7 @@ pub struct FileArray<T, D, A = ReadOnly> {
     pub(crate) layout: Layout<D>,
     pub(crate) byte_order: ByteOrder,
     pub(crate) format: Format,
+    pub(crate) direct: Option<DirectFile>,
     pub(crate) poisoned: AtomicBool,
     pub(crate) kind: PhantomData<fn() -> (T, A)>,
 }
@@ -263,9 +265,19 @@ impl<T: Element, D: Dimension> FileArray<T, D, ReadWrite> {
     fn write_packed(&self, window: &Window<D>, elements: &[T]) -> Result<()> {
         let runs = self.layout.runs(window);
         let run_len = runs.run_len().max(1);
+        let native = self.byte_order == ByteOrder::NATIVE || T::DTYPE.bytes() == 1;
+        if let Some(direct) = self.direct_for(run_len).filter(|_| native) {
+            let runs = runs.zip(elements.chunks_exact(run_len));
+            let runs = runs.map(|(start, run)| (self.byte_of(start), T::as_bytes(run)));
+            match direct.write(&self.file, runs) {
+                Err(failed) if failed.is_refusal() => {}
+                outcome => return outcome.map_err(|failed| self.failed("write", &failed)),
+            }
+        }
+        let runs = self.layout.runs(window);
         let mut swapped = Vec::new();
         for (start, run) in runs.zip(elements.chunks_exact(run_len)) {
-            if self.byte_order == ByteOrder::NATIVE || T::DTYPE.bytes() == 1 {
+            if native {
                 self.write_at(T::as_bytes(run), self.byte_of(start))?;
                 continue;
             }
@@ -281,10 +293,8 @@ impl<T: Element, D: Dimension> FileArray<T, D, ReadWrite> {
     }
 
     pub(crate) fn write_at(&self, bytes: &[u8], offset: u64) -> Result<()> {
-        self.file.write_all_at(bytes, offset).map_err(|error| {
-            let action = format!("failed to write {} bytes at byte {offset}", bytes.len());
-            Error::io(&self.path, action, error)
-        })
+        let failed = |error| self.failed("write", &Failed { offset, bytes: bytes.len(), error });
+        self.file.write_all_at(bytes, offset).map_err(failed)
     }
 
     /// Syncs in some way; a failure poisons the array.
@@ -413,6 +423,19 @@ impl<T: Element, D: Dimension, A: Access> FileArray<T, D, A> {
     fn read_packed(&self, window: &Window<D>, elements: &mut [T]) -> Result<()> {
         let runs = self.layout.runs(window);
         let run_len = runs.run_len().max(1);
+        if let (Some(direct), Some(bytes)) = (self.direct_for(run_len), T::as_bytes_mut(elements)) {
+            let run_bytes = run_len * self.layout.element_bytes();
+            let runs = runs.zip(bytes.chunks_exact_mut(run_bytes));
+            match direct.read(runs.map(|(start, run)| (self.byte_of(start), run))) {
+                Ok(()) => {
+                    self.to_native(elements);
+                    return Ok(());
+                }
+                Err(failed) if failed.is_refusal() => {}
+                Err(failed) => return Err(self.failed("read", &failed)),
+            }
+        }
+        let runs = self.layout.runs(window);
         for (start, run) in runs.zip(elements.chunks_exact_mut(run_len)) {
             self.read_run(self.byte_of(start), run)?;
         }
@@ -422,9 +445,7 @@ impl<T: Element, D: Dimension, A: Access> FileArray<T, D, A> {
     fn read_run(&self, offset: u64, run: &mut [T]) -> Result<()> {
         if let Some(bytes) = T::as_bytes_mut(run) {
             self.read_at(bytes, offset)?;
-            if self.byte_order != ByteOrder::NATIVE {
-                swap_bytes(bytes, T::DTYPE.swapped_bytes());
-            }
+            self.to_native(run);
             return Ok(());
         }
         let mut bytes = vec![0; run.len().min(STAGING_BYTES)];
@@ -439,17 +460,38 @@ impl<T: Element, D: Dimension, A: Access> FileArray<T, D, A> {
         Ok(())
     }
 
+    /// Changes numbers that were read from the file's byte order to this machine's.
+    fn to_native(&self, elements: &mut [T]) {
+        let foreign = self.byte_order != ByteOrder::NATIVE;
+        if let Some(bytes) = T::as_bytes_mut(elements).filter(|_| foreign) {
+            swap_bytes(bytes, T::DTYPE.swapped_bytes());
+        }
+    }
+
     fn read_at(&self, bytes: &mut [u8], offset: u64) -> Result<()> {
-        self.file.read_exact_at(bytes, offset).map_err(|error| {
-            if error.kind() == io::ErrorKind::UnexpectedEof {
-                let expected = self.layout.offset() + self.layout.bytes();
-                let actual = self.file_len().unwrap_or(0);
-                let promise = "its array ends at byte";
-                return self.error(ErrorKind::Truncated { promise, expected, actual });
-            }
-            let action = format!("failed to read {} bytes at byte {offset}", bytes.len());
-            Error::io(&self.path, action, error)
-        })
+        let len = bytes.len();
+        let failed = |error| self.failed("read", &Failed { offset, bytes: len, error });
+        self.file.read_exact_at(bytes, offset).map_err(failed)
+    }
+
+    /// The handle past the page cache, if the array uses it and runs are as long as a page.
+    fn direct_for(&self, run_len: usize) -> Option<&DirectFile> {
+        let long = run_len * self.layout.element_bytes() >= PAGE;
+        self.direct.as_ref().filter(|_| long)
+    }
+
+    fn failed(&self, action: &str, failed: &Failed) -> Error {
+        let Failed { offset, bytes, error } = failed;
+        if error.kind() == io::ErrorKind::UnexpectedEof {
+            let expected = self.layout.offset() + self.layout.bytes();
+            let actual = self.file_len().unwrap_or(0);
+            let promise = "its array ends at byte";
+            return self.error(ErrorKind::Truncated { promise, expected, actual });
+        }
+        let action = format!("failed to {action} {bytes} bytes at byte {offset}");
+        let code = error.raw_os_error();
+        let same = || io::Error::new(error.kind(), error.to_string());
+        Error::io(&self.path, action, code.map_or_else(same, io::Error::from_raw_os_error))
     }
 
     fn file_len(&self) -> Result<u64> {

@@ -28,6 +28,7 @@
 #![expect(clippy::doc_markdown, reason = "NumPy is a name, not code")]
 
 mod access;
+mod direct;
 mod dtype;
 mod element;
 mod error;
@@ -53,7 +54,7 @@ pub use info::{FileInfo, Format};
 pub use layout::{Layout, Order, Runs};
 pub use lock::Lock;
 pub use mapped::{Advice, MappedArray, MappedArrayCopy, MappedArrayMut};
-pub use options::Options;
+pub use options::{Cache, Options};
 pub use output::Output;
 pub use source::{Sink, Source, Stored};
 pub use window::Window;

@@ -7,6 +7,8 @@ use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
+use crate::access::Access;
+use crate::direct::DirectFile;
 use crate::file_array::new_layout;
 use crate::lock::{self, Share};
 use crate::npy::{Header, HeaderError, MAX_AXES, Version};
@@ -14,6 +16,30 @@ use crate::{
     ByteOrder, Element, Error, ErrorKind, FileArray, FileArrayMut, Format, Layout, Lock, Order,
     Result, host, reserve,
 };
+
+/// Whether reads and writes go through the operating system's page cache.
+///
+/// What is read and written is the same in any case; where a file system has no direct transfers,
+/// all go through the page cache.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cache {
+    /// Past it, if the array takes more than a quarter of the memory that is available.
+    Auto,
+    /// Through it.
+    Use,
+    /// Past it.
+    Bypass,
+}
+
+impl Cache {
+    fn bypasses(self, bytes: u64) -> bool {
+        match self {
+            Self::Auto => host::available_memory().is_some_and(|available| bytes > available / 4),
+            Self::Use => false,
+            Self::Bypass => true,
+        }
+    }
+}
 
 /// Options for opening and creating arrays.
 ///
@@ -35,6 +61,7 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct Options {
     lock: Option<Lock>,
+    cache: Cache,
     sparse: bool,
     order: Order,
     byte_order: ByteOrder,
@@ -54,6 +81,7 @@ impl Options {
     pub fn new() -> Self {
         Self {
             lock: None,
+            cache: Cache::Auto,
             sparse: false,
             order: Order::C,
             byte_order: ByteOrder::NATIVE,
@@ -66,6 +94,13 @@ impl Options {
     #[must_use]
     pub fn lock(mut self, lock: Lock) -> Self {
         self.lock = Some(lock);
+        self
+    }
+
+    /// Whether reads and writes go through the page cache.
+    #[must_use]
+    pub fn cache(mut self, cache: Cache) -> Self {
+        self.cache = cache;
         self
     }
 
@@ -115,7 +150,7 @@ impl Options {
     ) -> Result<FileArray<T, D>> {
         let (file, path) = self.open_to_read(path.as_ref())?;
         let (layout, byte_order, format) = read_npy::<T, D>(&file, &path)?;
-        Ok(array(file, path, layout, byte_order, format))
+        Ok(self.array(file, path, layout, byte_order, format))
     }
 
     /// Opens a `.npy` file for reading and writing; see [`FileArray::open_mut`].
@@ -129,7 +164,7 @@ impl Options {
     ) -> Result<FileArrayMut<T, D>> {
         let (file, path) = self.open_to_write(path.as_ref())?;
         let (layout, byte_order, format) = read_npy::<T, D>(&file, &path)?;
-        Ok(array(file, path, layout, byte_order, format))
+        Ok(self.array(file, path, layout, byte_order, format))
     }
 
     /// Opens a raw file for reading, as an array of this shape.
@@ -145,7 +180,7 @@ impl Options {
         let (file, path) = self.open_to_read(path.as_ref())?;
         let layout = self.raw_layout::<T, D>(&path, shape)?;
         check_len(&file, &path, &layout, "its shape needs")?;
-        Ok(array(file, path, layout, self.byte_order, Format::Raw))
+        Ok(self.array(file, path, layout, self.byte_order, Format::Raw))
     }
 
     /// Opens a raw file for reading and writing, as an array of this shape.
@@ -161,7 +196,7 @@ impl Options {
         let (file, path) = self.open_to_write(path.as_ref())?;
         let layout = self.raw_layout::<T, D>(&path, shape)?;
         check_len(&file, &path, &layout, "its shape needs")?;
-        Ok(array(file, path, layout, self.byte_order, Format::Raw))
+        Ok(self.array(file, path, layout, self.byte_order, Format::Raw))
     }
 
     /// Opens a raw file for reading, as a 1-D array of as many elements as it holds.
@@ -173,7 +208,7 @@ impl Options {
         let (file, path) = self.open_to_read(path.as_ref())?;
         let len = self.raw_len::<T>(&file, &path)?;
         let layout = self.raw_layout::<T, Ix1>(&path, len)?;
-        Ok(array(file, path, layout, self.byte_order, Format::Raw))
+        Ok(self.array(file, path, layout, self.byte_order, Format::Raw))
     }
 
     /// Creates a `.npy` file of zeros, or replaces the contents of an existing one; see [`FileArray::create`].
@@ -236,7 +271,7 @@ impl Options {
     ) -> Result<FileArrayMut<T, D>> {
         reserve::set_len(&file, &path, layout.offset() + layout.bytes(), self.sparse)?;
         let format = if header.is_some() { Format::Npy(self.version) } else { Format::Raw };
-        let array: FileArrayMut<T, D> = array(file, path, layout, self.byte_order, format);
+        let array: FileArrayMut<T, D> = self.array(file, path, layout, self.byte_order, format);
         if let Some(header) = header {
             array.write_at(&header, 0)?;
         }
@@ -284,6 +319,19 @@ impl Options {
         }
         let len = usize::try_from(bytes / element_bytes as u64);
         len.map_err(|_| Error::new(path, ErrorKind::TooLarge { shape: vec![], element_bytes }))
+    }
+
+    fn array<T, D: Dimension, A: Access>(
+        &self,
+        file: File,
+        path: PathBuf,
+        layout: Layout<D>,
+        byte_order: ByteOrder,
+        format: Format,
+    ) -> FileArray<T, D, A> {
+        let bypass = self.cache.bypasses(layout.bytes());
+        let direct = if bypass { DirectFile::of(&file, A::WRITES_FILE) } else { None };
+        FileArray { direct, ..array(file, path, layout, byte_order, format) }
     }
 
     fn open_to_read(&self, path: &Path) -> Result<(File, PathBuf)> {
@@ -341,6 +389,7 @@ impl Options {
     }
 }
 
+/// An array in a file that has been opened, through the page cache.
 pub(crate) fn array<T, D, A>(
     file: File,
     path: PathBuf,
@@ -348,8 +397,8 @@ pub(crate) fn array<T, D, A>(
     byte_order: ByteOrder,
     format: Format,
 ) -> FileArray<T, D, A> {
-    let poisoned = AtomicBool::new(false);
-    FileArray { file, path, layout, byte_order, format, poisoned, kind: PhantomData }
+    let (direct, poisoned) = (None, AtomicBool::new(false));
+    FileArray { file, path, layout, byte_order, format, direct, poisoned, kind: PhantomData }
 }
 
 /// Reads a header and checks that it is of the type and dimension, and as long as it promises.

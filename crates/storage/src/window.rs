@@ -1,6 +1,6 @@
 //! A box of indices inside an array.
 
-use ndarray::{Dim, Dimension, Ix, Slice};
+use ndarray::{Dim, Dimension, Ix, Ix1, Slice};
 use std::fmt;
 use std::ops::Range;
 
@@ -14,6 +14,7 @@ use crate::Order;
 /// let window = Window::from([2..5, 0..4]);
 /// assert_eq!(window.len(), 12);
 /// assert_eq!(window.to_string(), "[2..5, 0..4]");
+/// assert_eq!(Window::from(2..5).to_string(), "[2..5]");
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Window<D> {
@@ -105,6 +106,12 @@ where
             window.shape[axis] = range.len();
         }
         window
+    }
+}
+
+impl From<Range<usize>> for Window<Ix1> {
+    fn from(range: Range<usize>) -> Self {
+        Self::new(Ix1(range.start), Ix1(range.len()))
     }
 }
 

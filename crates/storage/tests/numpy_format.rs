@@ -1,8 +1,8 @@
-//! NumPy's own tests of the `.npy` format, under their names; `docs/numpy.md` lists those left out.
+//! Numpy's own tests of the `.npy` format, under their names; `docs/numpy.md` lists those left out.
 
 mod support;
 
-use ndarray::{Array2, Ix1, Ix2, IxDyn, array, s};
+use ndarray::{Ix1, Ix2, IxDyn, array, s};
 use outcore_storage::npy::{Header, HeaderError, MAX_AXES, MAX_HEADER_BYTES, Version};
 use outcore_storage::{
     ByteOrder, DType, FileArray, FileArrayMut, FileInfo, Format, Options, Order,
@@ -65,20 +65,12 @@ fn roundtrip() {
 fn roundtrip_strided() {
     let folder = folder().unwrap();
     let path = folder.path().join("array.npy");
-    let all = Array2::from_shape_fn((6, 8), |(row, column)| row * 8 + column).mapv(u64::sample_of);
+    let all = numbered::<u64>(&[6, 8]).into_dimensionality::<Ix2>().unwrap();
     let strided = all.slice(s![..;2, ..;-2]);
     let mut file = FileArrayMut::<u64, _>::create(&path, (3, 4)).unwrap();
     file.write_window([0..3, 0..4], &strided).unwrap();
     assert_eq!(file.read().unwrap(), strided);
 }
-
-/// A sample of a number, as a function that `mapv` takes.
-trait SampleOf: Sample {
-    fn sample_of(k: usize) -> Self {
-        Self::sample(k)
-    }
-}
-impl SampleOf for u64 {}
 
 #[test]
 fn roundtrip_randsize() {
@@ -271,7 +263,7 @@ fn large_file_support() {
     let options = Options::new().sparse(true).offset(5 << 30);
     let mut file: FileArrayMut<i64, _> = options.create_raw(&path, 5).unwrap();
     let samples = array![0, 1, 2, 3, 4_i64];
-    file.write_window([0..5], &samples).unwrap();
+    file.write_window(0..5, &samples).unwrap();
     file.close().unwrap();
     assert_eq!(fs::metadata(&path).unwrap().len(), (5 << 30) + 40);
     let file: FileArray<i64, _> = options.open_raw(&path, 5).unwrap();
@@ -295,8 +287,8 @@ fn large_archive() {
 
 #[test]
 fn header_growth_axis() {
-    // Thirteen more axes put a header of version 2.0 just over 128 bytes in C order. In Fortran
-    // order it stays below by the three bytes of "True, " less; NumPy 2.4 agrees on each length.
+    // Thirteen more axes put a header of version 2.0 just over 128 bytes in C order, and not in
+    // Fortran order, because "True" is shorter than "False". NumPy 2.4 writes the same lengths.
     for (order, version, more, length) in [
         (Order::C, Version::V1, 13, 128),
         (Order::C, Version::V2, 12, 128),

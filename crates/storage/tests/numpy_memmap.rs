@@ -1,4 +1,6 @@
-//! NumPy's own tests of `numpy.memmap`, under their names; `docs/numpy.md` lists those left out.
+//! Numpy's own tests of `numpy.memmap`, under their names; `docs/numpy.md` lists those left out.
+
+#![expect(clippy::float_cmp, reason = "the sums are exact")]
 
 mod support;
 
@@ -8,7 +10,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use support::{PAGE, folder, maps, refused};
 
-/// NumPy's test data: 0 to 11 as `float32`, in three rows.
+/// numpy's test data: 0 to 11 as `float32`, in three rows.
 fn data() -> Array2<f32> {
     Array2::from_shape_fn((3, 4), |(row, column)| {
         f32::from(u8::try_from(4 * row + column).unwrap())

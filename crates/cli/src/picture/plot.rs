@@ -79,7 +79,7 @@ impl<'a> Plot<'a> {
         self.left + self.frame.width + BAR_GAP + BAR_WIDTH + TICK + GAP + widest(&self.bar)
     }
 
-    /// The panel's size without the margin on its right and below it.
+    /// The panel's size, with the margin on its right but without the one below.
     pub(super) fn size(&self) -> Size {
         let Panel { title, x_label, y_label, .. } = self.panel;
         let texts = TITLE.width(title).max(LABEL.width(&self.x.title(x_label)));

@@ -121,7 +121,7 @@ sample_complex!(f32 = single, f64 = std::convert::identity);
 
 impl Sample for bool {
     fn sample(k: usize) -> Self {
-        k % 3 == 0
+        k.is_multiple_of(3)
     }
 
     fn bytes(self, _: ByteOrder) -> Vec<u8> {
@@ -186,7 +186,7 @@ pub(crate) fn write_numbered<T: Sample>(path: &Path, shape: &[usize], options: &
     file.close().unwrap();
 }
 
-/// A header as NumPy would have to have written it, around a dictionary of any text.
+/// A header as numpy would have to have written it, around a dictionary of any text.
 pub(crate) fn raw_header(version: u8, dictionary: &str) -> Vec<u8> {
     let length = dictionary.len();
     let length = match version {
@@ -196,7 +196,7 @@ pub(crate) fn raw_header(version: u8, dictionary: &str) -> Vec<u8> {
     [b"\x93NUMPY", &[version, 0][..], &length, dictionary.as_bytes()].concat()
 }
 
-/// Where the files written by NumPy are.
+/// Where the files written by numpy are.
 pub(crate) fn golden(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name)
 }
