@@ -9,6 +9,7 @@ use outcore_storage::{
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
+use crate::element::with_element;
 use crate::job::Outcome;
 
 /// What a file without a header holds.
@@ -42,18 +43,17 @@ impl RawArgs {
     /// What a file holds: by these options, or by its header.
     pub(crate) fn describe(&self, path: &Path) -> Outcome<FileInfo> {
         let Some((dtype, _)) = self.dtype else { return Ok(FileInfo::of_npy(path)?) };
-        let info = match self.shape.as_deref() {
-            Some(shape) => {
-                let shape = ndarray::Dim(shape);
-                crate::element::with_element!(dtype,
-                    real T => FileInfo::of_array(&self.options().open_raw::<T, _>(path, shape)?),
-                    complex T => FileInfo::of_array(&self.options().open_raw::<T, _>(path, shape)?)
-                )
-            }
-            None => crate::element::with_element!(dtype,
+        let info = if let Some(shape) = self.shape.as_deref() {
+            let shape = ndarray::Dim(shape);
+            with_element!(dtype,
+                real T => FileInfo::of_array(&self.options().open_raw::<T, _>(path, shape)?),
+                complex T => FileInfo::of_array(&self.options().open_raw::<T, _>(path, shape)?)
+            )
+        } else {
+            with_element!(dtype,
                 real T => FileInfo::of_array(&self.options().open_raw_1d::<T>(path)?),
                 complex T => FileInfo::of_array(&self.options().open_raw_1d::<T>(path)?)
-            ),
+            )
         };
         Ok(info)
     }

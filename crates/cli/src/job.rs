@@ -42,7 +42,15 @@ pub(crate) struct Job<'a> {
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
 impl<'a> Job<'a> {
+    /// From here on Ctrl-C stops the operation, so that an output that has begun is removed.
     pub(crate) fn new(command: &'static str, args: &'a JobArgs) -> Self {
+        // A second handler is refused, and the first one does the same.
+        let _ = ctrlc::set_handler(|| {
+            // Whoever presses again does not want to wait for the tiles under way.
+            if INTERRUPTED.swap(true, Ordering::Relaxed) {
+                std::process::exit(130);
+            }
+        });
         Self { command, args, begin: Instant::now() }
     }
 
@@ -63,13 +71,6 @@ impl<'a> Job<'a> {
         plan: &Plan,
         operation: impl FnOnce(Control<'_>) -> outcore_ops::Result<Report>,
     ) -> Outcome<Report> {
-        // A second handler is refused, and the first one does the same.
-        let _ = ctrlc::set_handler(|| {
-            // Whoever presses again does not want to wait for the tiles under way.
-            if INTERRUPTED.swap(true, Ordering::Relaxed) {
-                std::process::exit(130);
-            }
-        });
         let meter = Meter::new(self.args.quiet, plan);
         let control = Control::new().on_progress(|progress| meter.show(progress));
         let report = operation(control.cancelled_by(&INTERRUPTED));

@@ -6,6 +6,7 @@ mod args;
 mod commands;
 mod element;
 mod job;
+mod picture;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;

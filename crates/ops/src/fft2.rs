@@ -412,11 +412,13 @@ impl Sizes {
         )
     }
 
-    /// The memory of a pass along the slow axis over tiles of `n` lanes, so many at a time.
+    /// The memory of a pass along the slow axis over tiles of at most `n` lanes, so many at a time.
     fn slow_cost(&self, n: usize, slots: usize) -> u64 {
-        let (len, lanes) = (self.layout.shape()[self.slow], self.layout.shape()[self.fast]);
-        let (tile, slots) = (len as u64 * n as u64, slots.min(lanes.div_ceil(n)));
-        self.cost(tile, slots, self.scratch(self.slow, n), self.element, self.written)
+        // The tiles may be narrower than `n`, and then there may be more of them than that asks for.
+        let tiling = self.slow_tiling(n);
+        let (len, width) = (self.layout.shape()[self.slow], tiling.tile()[self.fast]);
+        let (tile, slots) = (len as u64 * width as u64, slots.min(tiling.len()));
+        self.cost(tile, slots, self.scratch(self.slow, width), self.element, self.written)
     }
 
     /// The memory of a single pass along both axes.

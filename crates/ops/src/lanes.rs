@@ -65,7 +65,9 @@ where
     pub(crate) fn apply_to(&self, lane: &mut [Complex<T>], buffer: &mut [Complex<T>]) {
         self.fft.process_with_scratch(lane, buffer);
         if self.scale != T::one() {
-            lane.iter_mut().for_each(|element| *element = element.scale(self.scale));
+            for element in lane {
+                *element = element.scale(self.scale);
+            }
         }
     }
 
@@ -95,7 +97,7 @@ fn is_smooth(mut len: usize) -> bool {
         return true;
     }
     for prime in 2..=SMOOTH {
-        while len % prime == 0 {
+        while len.is_multiple_of(prime) {
             len /= prime;
         }
     }

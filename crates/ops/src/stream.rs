@@ -108,14 +108,14 @@ pub(crate) fn stream<P: Pass>(
                 || cancelled.is_some_and(|flag| flag.load(std::sync::atomic::Ordering::Relaxed));
             read_all(pass, io, &empties, &loaded, &read_moved, stop)
         });
-        let computer =
+        let worker =
             scope.spawn(move || compute_all(pass, &threads.compute, &to_compute, &computed));
         let writer = scope.spawn(move || write_all(pass, io, &to_write, &empty, &moved));
         for bytes in progress {
             control.advance(bytes);
         }
         let (bytes_read, reading) = joined(reader)?;
-        let computing = joined(computer);
+        let computing = joined(worker);
         let (bytes_written, writing) = joined(writer)?;
         let elapsed = Duration::ZERO;
         Ok::<_, Error>(PassReport {

@@ -37,14 +37,24 @@ pub struct TileFft2<T: Real> {
     lanes: BTreeMap<usize, Lanes<T>>,
     direction: Direction,
     norm: Norm,
+    /// The lengths of the buffers of a [`Scratch`].
+    lens: [usize; 3],
     scratch: PerThread<Scratch<T>>,
     bytes: u64,
 }
 
+/// The buffers of one thread: empty until it has a tile, so that a plan which is refused has taken
+/// no memory.
 struct Scratch<T> {
     tile: Vec<Complex<T>>,
     gathered: Vec<Complex<T>>,
     fft: Vec<Complex<T>>,
+}
+
+impl<T> Default for Scratch<T> {
+    fn default() -> Self {
+        Self { tile: Vec::new(), gathered: Vec::new(), fft: Vec::new() }
+    }
 }
 
 impl<T: Real> std::fmt::Debug for TileFft2<T> {
@@ -80,22 +90,19 @@ where
                 lanes.entry(len).or_insert_with(|| Lanes::new(&mut planner, len, 0, sign));
             }
         }
+        // A tile of one column is gathered too, for the sake of simplicity.
+        let gathered = |&len: &usize| gathered_len::<Complex<T>>(len, tile[1].max(2));
         let lens = [
             tile[0] * tile[1],
-            lanes.keys().map(|&len| gathered_len::<Complex<T>>(len, tile[1])).max().unwrap_or(0),
+            lanes.keys().map(gathered).max().unwrap_or(0),
             lanes.values().map(Lanes::scratch_len).max().unwrap_or(0),
         ];
-        let buffer = |index: usize| vec![Complex::default(); lens[index]];
-        let scratch = PerThread::new(threads, || Scratch {
-            tile: buffer(0),
-            gathered: buffer(1),
-            fft: buffer(2),
-        });
+        let scratch = PerThread::new(threads, Scratch::default);
         // The tables are shared by all threads; charged to each, the sum is an upper bound.
         let tables: u64 = lanes.keys().map(|&len| cost(len).0).sum();
         let elements = lens.iter().sum::<usize>() as u64 + tables;
         let bytes = elements * size_of::<Complex<T>>() as u64;
-        Self { lanes, direction, norm, scratch, bytes }
+        Self { lanes, direction, norm, lens, scratch, bytes }
     }
 
     /// The memory that the kernel holds for each thread, for
@@ -110,6 +117,7 @@ where
     /// # Panics
     ///
     /// If the tile is none of the array's that this was made for, or the shapes differ.
+    #[expect(clippy::needless_pass_by_value, reason = "views are passed by value, as in ndarray")]
     pub fn apply<A: Copy, B>(
         &self,
         input: ArrayView2<'_, A>,
@@ -124,6 +132,10 @@ where
         let (row, column) = (&self.lanes[&columns], &self.lanes[&rows]);
         let column = column.scaled(self.norm.scale(self.direction, rows * columns));
         self.scratch.with(|Scratch { tile, gathered, fft }| {
+            for (buffer, len) in [&mut *tile, &mut *gathered, &mut *fft].into_iter().zip(self.lens)
+            {
+                buffer.resize(len, Complex::default());
+            }
             let tile = &mut tile[..rows * columns];
             let mut tile = ArrayViewMut2::from_shape((rows, columns), tile).expect("of this size");
             Zip::from(&mut tile).and(input).for_each(|to, &from| *to = to_complex(from));

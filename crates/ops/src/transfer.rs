@@ -20,10 +20,7 @@ pub(crate) struct Io(ThreadPool);
 
 impl Io {
     pub(crate) fn new() -> Self {
-        Self(crate::stream::pool(
-            std::env::var("IOT").map_or(IO_THREADS, |s| s.parse().unwrap()),
-            "outcore-io",
-        ))
+        Self(crate::stream::pool(IO_THREADS, "outcore-io"))
     }
 
     /// Copies a window into a tile.

@@ -83,7 +83,7 @@ thread_local! {
         used: 0,
         spans: Vec::with_capacity(BATCH_PAGES),
         // Without io_uring (an old kernel, or one that forbids it) requests go one by one.
-        ring: IoUring::new(BATCH_PAGES as u32).ok(),
+        ring: u32::try_from(BATCH_PAGES).ok().and_then(|entries| IoUring::new(entries).ok()),
     });
 }
 
@@ -250,7 +250,7 @@ impl Batch {
                 Ok(more) => got += more,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 // Direct reads go on at sector boundaries only: the file has ended in between.
-                Err(_) if transfer == Transfer::Read && got % 512 != 0 => break,
+                Err(_) if transfer == Transfer::Read && !got.is_multiple_of(512) => break,
                 Err(error) => return Err(error),
             }
         }

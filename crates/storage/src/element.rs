@@ -16,8 +16,8 @@ mod sealed {
 
 /// A number, or `bool`, that a file can hold.
 ///
-/// Sealed: implemented for `i8` to `i64`, `u8` to `u64`, [`f16`], `f32`, `f64`, `Complex<f32>`,
-/// `Complex<f64>` and `bool`.
+/// Sealed: implemented for `i8` to `i64`, `u8` to `u64`, [`f16`](struct@f16), `f32`, `f64`,
+/// `Complex<f32>`, `Complex<f64>` and `bool`.
 pub trait Element:
     sealed::Sealed + Copy + Default + PartialEq + Debug + Send + Sync + 'static
 {

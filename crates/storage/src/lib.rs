@@ -25,8 +25,6 @@
 //!
 //! [ndarray]: https://docs.rs/ndarray
 
-#![expect(clippy::doc_markdown, reason = "NumPy is a name, not code")]
-
 mod access;
 mod direct;
 mod dtype;

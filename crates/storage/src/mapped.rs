@@ -7,8 +7,8 @@
 //!             └ the map begins at the page that holds the first element
 //! ```
 //!
-//! All `unsafe` code of the project is in this file. It comes to three steps: one private map, and
-//! the shared and the mutable view of what is mapped. Everything else here is bookkeeping.
+//! The `unsafe` code here comes to three steps: the map that is private to memory, and the shared and
+//! the mutable view of what is mapped. Everything else is bookkeeping.
 
 #![expect(unsafe_code, reason = "a view of mapped memory is what this file is for")]
 

@@ -91,8 +91,8 @@ where
     S: Source<Complex<T>, Ix2>,
 {
     match args.tile {
-        Some(tile) if args.real => each_tile(args, source, tile, |x: Complex<T>| x.re),
-        Some(tile) => each_tile(args, source, tile, |x: Complex<T>| x),
+        Some(tile) if args.real => each_tile(args, info, source, tile, |x: Complex<T>| x.re),
+        Some(tile) => each_tile(args, info, source, tile, |x: Complex<T>| x),
         None => whole(args, info, source),
     }
 }
@@ -134,6 +134,7 @@ where
 
 fn each_tile<T, B, S>(
     args: &Args,
+    info: &FileInfo,
     source: &S,
     tile: Ix2,
     result: impl Fn(Complex<T>) -> B + Copy + Sync,
@@ -150,7 +151,8 @@ where
     let shape = source.shape();
     let fft = TileFft2::<T>::new(shape, tile, direction, args.norm.into(), resources);
     let request = map_tiles(source, tile).kernel_bytes(fft.bytes()).named("fft2 per tile");
-    let tiles = request.plan::<Complex<T>, B>(resources)?;
+    let tiles = request.plan::<Complex<T>, B>(resources);
+    let tiles = tiles.map_err(|error| format!("{}: {error}", info.path.display()))?;
     if !job.announce(tiles.plan())? {
         return Ok(());
     }
