@@ -7,10 +7,10 @@
 use ndarray::Dimension;
 use num_complex::Complex;
 use outcore_storage::Element;
-use rustfft::{Fft, FftDirection, FftPlanner};
+use rustfft::{Fft, FftPlanner};
 use std::sync::Arc;
 
-use crate::fft2::Real;
+use crate::fourier::{Direction, Real};
 use crate::tile::{PerThread, Tile, gathered_len};
 
 /// The transform of lanes of one length, times a scale.
@@ -34,9 +34,9 @@ where
         planner: &mut FftPlanner<T>,
         len: usize,
         axis: usize,
-        direction: FftDirection,
+        direction: Direction,
     ) -> Self {
-        Self { fft: planner.plan_fft(len, direction), axis, scale: T::one() }
+        Self { fft: planner.plan_fft(len, direction.into()), axis, scale: T::one() }
     }
 
     pub(crate) fn scaled(&self, scale: T) -> Self {

@@ -3,11 +3,11 @@
 use ndarray::{ArrayView2, ArrayViewMut2, Axis, IntoDimension, Ix2, Zip};
 use num_complex::Complex;
 use outcore_storage::Element;
-use rustfft::{FftDirection, FftPlanner};
+use rustfft::FftPlanner;
 use std::collections::BTreeMap;
 
 use crate::Resources;
-use crate::fft2::{Direction, Norm, Real};
+use crate::fourier::{Direction, Norm, Real};
 use crate::lanes::{Lanes, cost};
 use crate::tile::{PerThread, for_each_gathered, gathered_len, group_len};
 
@@ -83,11 +83,7 @@ where
             tile[axis] = tile[axis].min(shape[axis]);
             let ragged = shape[axis].checked_rem(tile[axis]).unwrap_or(0);
             for len in [tile[axis], ragged].into_iter().filter(|&len| len > 0) {
-                let sign = match direction {
-                    Direction::Forward => FftDirection::Forward,
-                    Direction::Inverse => FftDirection::Inverse,
-                };
-                lanes.entry(len).or_insert_with(|| Lanes::new(&mut planner, len, 0, sign));
+                lanes.entry(len).or_insert_with(|| Lanes::new(&mut planner, len, 0, direction));
             }
         }
         // A tile of one column is gathered too, for the sake of simplicity.

@@ -1,0 +1,108 @@
+//! What all Fourier transforms share: their numbers, direction and norm.
+
+use num_complex::Complex;
+use outcore_storage::Element;
+use rustfft::{FftDirection, FftNum};
+
+/// A floating-point number that transforms are computed in: `f32` or `f64`.
+pub trait Real: FftNum + num_traits::Float {}
+
+impl Real for f32 {}
+impl Real for f64 {}
+
+/// The sign of the transform's exponent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Direction {
+    /// From space to frequency: exp(-2πi ...).
+    #[default]
+    Forward,
+    /// From frequency to space: exp(+2πi ...).
+    Inverse,
+}
+
+/// Which of the two directions is scaled; as in `numpy.fft`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Norm {
+    /// The inverse transform by 1/N, where N is the number of elements.
+    #[default]
+    Backward,
+    /// Both by 1/√N.
+    Ortho,
+    /// The forward transform by 1/N.
+    Forward,
+}
+
+impl From<Direction> for FftDirection {
+    fn from(direction: Direction) -> Self {
+        match direction {
+            Direction::Forward => Self::Forward,
+            Direction::Inverse => Self::Inverse,
+        }
+    }
+}
+
+impl Norm {
+    pub(crate) fn scale<T: Real>(self, direction: Direction, len: usize) -> T {
+        let len = T::from(len).expect("a length is a number");
+        match (self, direction) {
+            (Self::Ortho, _) => len.sqrt().recip(),
+            (Self::Backward, Direction::Inverse) | (Self::Forward, Direction::Forward) => {
+                len.recip()
+            }
+            _ => T::one(),
+        }
+    }
+}
+
+/// A number as the complex number that its transform is computed in: `f32` and narrower than 32
+/// bits as `Complex<f32>`, all others as `Complex<f64>`.
+pub trait ToComplex: Element {
+    /// The type of the transform.
+    type Real: Real;
+
+    /// The number with an imaginary part of zero.
+    fn to_complex(self) -> Complex<Self::Real>;
+}
+
+macro_rules! to_complex {
+    ($($number:ty => $real:ty, $convert:expr;)+) => {$(
+        impl ToComplex for $number {
+            type Real = $real;
+
+            fn to_complex(self) -> Complex<$real> {
+                let convert: fn($number) -> $real = $convert;
+                Complex::new(convert(self), 0.0)
+            }
+        }
+    )+};
+}
+
+#[expect(clippy::cast_precision_loss, reason = "NumPy rounds 64-bit integers to f64 too")]
+mod conversions {
+    use super::{Complex, ToComplex};
+    use half::f16;
+
+    to_complex! {
+        bool => f32, |x| f32::from(u8::from(x));
+        i8 => f32, f32::from; i16 => f32, f32::from; u8 => f32, f32::from; u16 => f32, f32::from;
+        f16 => f32, f32::from; f32 => f32, |x| x;
+        i32 => f64, f64::from; u32 => f64, f64::from; f64 => f64, |x| x;
+        i64 => f64, |x| x as f64; u64 => f64, |x| x as f64;
+    }
+}
+
+impl ToComplex for Complex<f32> {
+    type Real = f32;
+
+    fn to_complex(self) -> Self {
+        self
+    }
+}
+
+impl ToComplex for Complex<f64> {
+    type Real = f64;
+
+    fn to_complex(self) -> Self {
+        self
+    }
+}
