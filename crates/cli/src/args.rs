@@ -83,8 +83,14 @@ pub(crate) struct ResourceArgs {
     #[arg(long, value_name = "SIZE")]
     memory: Option<Budget>,
     /// Threads that compute [default: all cores]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = threads)]
     threads: Option<NonZeroUsize>,
+}
+
+fn threads(text: &str) -> Result<NonZeroUsize, String> {
+    const MOST: usize = 1024;
+    let threads = text.parse().ok().filter(|threads: &NonZeroUsize| threads.get() <= MOST);
+    threads.ok_or_else(|| format!("a number of threads is from 1 to {MOST}"))
 }
 
 impl ResourceArgs {
@@ -142,6 +148,9 @@ impl OutputArgs {
         }
         if !self.force && self.output.symlink_metadata().is_ok() {
             return Err(format!("{output}: exists already; --force replaces it").into());
+        }
+        if self.output.metadata().is_ok_and(|metadata| !metadata.is_file()) {
+            return Err(format!("{output}: is a directory or a device, which stays").into());
         }
         Ok(())
     }

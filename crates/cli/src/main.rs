@@ -35,7 +35,8 @@ fn main() -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("outcore: {error}");
+            // A path may hold a line break; the message is one line all the same.
+            eprintln!("outcore: {}", error.to_string().replace('\n', "\\n"));
             ExitCode::from(job::exit_code(error.as_ref()))
         }
     }

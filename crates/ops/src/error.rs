@@ -33,6 +33,14 @@ pub enum Error {
     /// Arrays or tiles whose shapes the operation cannot use.
     #[error("{0}")]
     Shape(String),
+    /// The system refused to start so many threads.
+    #[error("failed to start {threads} threads: {reason}")]
+    Threads {
+        /// The number of threads.
+        threads: usize,
+        /// What the system said.
+        reason: String,
+    },
     /// The caller asked the operation to stop.
     #[error("cancelled")]
     Cancelled,

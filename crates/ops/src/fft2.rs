@@ -18,7 +18,6 @@ mod sizes;
 use ndarray::{Dimension, Ix2};
 use num_complex::Complex;
 use outcore_storage::{Element, Layout, Sink, Source, Stored, Window};
-use rustfft::FftPlanner;
 use std::fmt;
 use std::marker::PhantomData;
 
@@ -139,9 +138,12 @@ impl Fft2 {
             output_bytes: self.layout.len() as u64 * sizes.written,
             scratch_bytes,
         };
-        let mut planner = FftPlanner::new();
-        let mut lanes = |axis: usize| Lanes::new(&mut planner, shape[axis], axis, self.direction);
-        let (fast, slow) = (lanes(sizes.fast), lanes(sizes.slow));
+        let fast = Lanes::new(shape[sizes.fast], sizes.fast, self.direction);
+        let slow = if shape[0] == shape[1] {
+            fast.along(sizes.slow)
+        } else {
+            Lanes::new(shape[sizes.slow], sizes.slow, self.direction)
+        };
         let slow = slow.scaled(self.norm.scale(self.direction, self.layout.len()));
         Ok(Fft2Plan { plan, tilings, fast, slow, sizes })
     }
@@ -255,7 +257,7 @@ where
         V: Source<Complex<T>, Ix2> + WriteShared<Complex<T>, Ix2>,
         S: WriteShared<Complex<T>, Ix2>,
     {
-        let mut run = Run::new(&self.plan, control);
+        let mut run = Run::new(&self.plan, control)?;
         let threads = self.plan.resources.threads.get();
         let (read, element, written) = (self.sizes.read, self.sizes.element, self.sizes.written);
         let inner = self.tilings.last().expect("a plan has a pass").tile()[self.sizes.fast];

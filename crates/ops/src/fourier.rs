@@ -2,13 +2,30 @@
 
 use num_complex::Complex;
 use outcore_storage::Element;
-use rustfft::{FftDirection, FftNum};
+use rustfft::{Fft, FftDirection, FftNum, FftPlanner};
+use std::sync::Arc;
 
 /// A floating-point number that transforms are computed in: `f32` or `f64`.
-pub trait Real: FftNum + num_traits::Float {}
+pub trait Real: FftNum + num_traits::Float {
+    /// The transform of a length.
+    ///
+    /// Not generic, so that RustFFT's many algorithms are compiled in this crate, once, and not in
+    /// every program that transforms something.
+    #[doc(hidden)]
+    fn fft(len: usize, direction: Direction) -> Arc<dyn Fft<Self>>;
+}
 
-impl Real for f32 {}
-impl Real for f64 {}
+impl Real for f32 {
+    fn fft(len: usize, direction: Direction) -> Arc<dyn Fft<Self>> {
+        FftPlanner::new().plan_fft(len, direction.into())
+    }
+}
+
+impl Real for f64 {
+    fn fft(len: usize, direction: Direction) -> Arc<dyn Fft<Self>> {
+        FftPlanner::new().plan_fft(len, direction.into())
+    }
+}
 
 /// The sign of the transform's exponent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]

@@ -7,7 +7,7 @@
 use ndarray::Dimension;
 use num_complex::Complex;
 use outcore_storage::Element;
-use rustfft::{Fft, FftPlanner};
+use rustfft::Fft;
 use std::sync::Arc;
 
 use crate::fourier::{Direction, Real};
@@ -30,13 +30,13 @@ impl<T: Real> Lanes<T>
 where
     Complex<T>: Element,
 {
-    pub(crate) fn new(
-        planner: &mut FftPlanner<T>,
-        len: usize,
-        axis: usize,
-        direction: Direction,
-    ) -> Self {
-        Self { fft: planner.plan_fft(len, direction.into()), axis, scale: T::one() }
+    pub(crate) fn new(len: usize, axis: usize, direction: Direction) -> Self {
+        Self { fft: T::fft(len, direction), axis, scale: T::one() }
+    }
+
+    /// The same transform along another axis.
+    pub(crate) fn along(&self, axis: usize) -> Self {
+        Self { fft: Arc::clone(&self.fft), axis, scale: self.scale }
     }
 
     pub(crate) fn scaled(&self, scale: T) -> Self {
@@ -110,9 +110,8 @@ mod tests {
 
     #[test]
     fn the_estimated_scratch_is_an_upper_bound() {
-        let mut planner = FftPlanner::<f32>::new();
         for len in (1..2000).chain([4096, 5239, 10007, 65536, 65537, 99_991]) {
-            let fft = planner.plan_fft_forward(len);
+            let fft = f32::fft(len, Direction::Forward);
             assert!(fft.get_inplace_scratch_len() as u64 <= cost(len).1, "length {len}");
         }
     }

@@ -219,7 +219,7 @@ impl<A: Element, B: Element, D: Dimension> MapTilesPlan<A, B, D> {
     {
         self.check(&source.shape())?;
         self.check(&sink.shape())?;
-        let mut run = Run::new(&self.plan, control);
+        let mut run = Run::new(&self.plan, control)?;
         run.pass(&OutOfPlace {
             tiling: &self.tiling,
             order: self.layout.order(),
@@ -270,7 +270,7 @@ impl<T: Element, D: Dimension> MapTilesPlan<T, T, D> {
         K: Fn(&Window<D>, ArrayViewMut<'_, T, D>) + Sync,
     {
         self.check(&array.shape())?;
-        let mut run = Run::new(&self.plan, control);
+        let mut run = Run::new(&self.plan, control)?;
         let array = Shared::new(array);
         let element_bytes = self.layout.element_bytes() as u64;
         run.pass(&InPlace {

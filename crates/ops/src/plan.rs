@@ -118,9 +118,9 @@ pub(crate) struct Run<'p, 'c> {
 }
 
 impl<'p, 'c> Run<'p, 'c> {
-    pub(crate) fn new(plan: &'p Plan, control: Control<'c>) -> Self {
-        let threads = Threads::new(plan.resources.threads.get());
-        Self { plan, control, threads, report: Report::default() }
+    pub(crate) fn new(plan: &'p Plan, control: Control<'c>) -> Result<Self> {
+        let threads = Threads::new(plan.resources.threads.get())?;
+        Ok(Self { plan, control, threads, report: Report::default() })
     }
 
     /// Runs the next pass.

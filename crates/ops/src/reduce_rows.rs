@@ -55,7 +55,8 @@ pub fn thumbnail<T: Element>(
         let mut cells = means.row_mut(cell(row, rows, cells.0));
         cells.iter_mut().zip(sums).for_each(|(cell, sum)| *cell += sum);
     };
-    reduce_rows("thumbnail", source, cells.1, sum_row, add_row, resources.into(), control)?;
+    let lens = (cells.1, cells.0 * cells.1);
+    reduce_rows("thumbnail", source, lens, sum_row, add_row, resources.into(), control)?;
     // Cell i begins at the first index with index * cells / len == i.
     let counts = |len: usize, cells: usize| {
         move |i: usize| ((i + 1) * len).div_ceil(cells) - (i * len).div_ceil(cells)
@@ -121,8 +122,8 @@ pub fn dft2_bins<T: Element>(
             *total += Complex::new(sum[0], sum[1]) * row_waves.at_product(row, bin[0]);
         }
     };
-    let len = 2 * bins.len();
-    reduce_rows("dft2_bins", source, len, sum_row, add_row, resources.into(), control)?;
+    let lens = (2 * bins.len(), 2 * bins.len());
+    reduce_rows("dft2_bins", source, lens, sum_row, add_row, resources.into(), control)?;
     Ok(totals)
 }
 
@@ -146,17 +147,18 @@ impl Waves {
     }
 }
 
-/// Applies `sum_row` to every row, giving `len` numbers each, and `add_row` to those in order.
+/// Applies `sum_row` to every row, giving `len` numbers each, and `add_row` to those in order, which
+/// makes a result of `result_len` numbers.
 fn reduce_rows<T: Element>(
     name: &str,
     source: &impl Source<T, Ix2>,
-    len: usize,
+    (len, result_len): (usize, usize),
     sum_row: impl Fn(&[T], &mut [f64]) + Sync,
     add_row: impl FnMut(usize, &[f64]) + Send,
     resources: Resources,
     control: Control<'_>,
 ) -> Result<()> {
-    let plan = RowsPlan::new(name, source, len, size_of::<T>(), resources)?;
+    let plan = RowsPlan::new(name, source, (len, result_len), size_of::<T>(), resources)?;
     let (tiling, add_row) = (&plan.tiling, Mutex::new(add_row));
     let kernel = |window: &Window<Ix2>, tile: ArrayView2<'_, T>| {
         let mut sums = Array2::<f64>::zeros((tile.nrows(), len));
@@ -171,7 +173,7 @@ fn reduce_rows<T: Element>(
     };
     let element_bytes = source.layout().element_bytes() as u64;
     let element = PhantomData;
-    let mut run = Run::new(&plan.plan, control);
+    let mut run = Run::new(&plan.plan, control)?;
     // Rows must be contiguous, whatever the order of the file.
     run.pass(&ReadOnly { tiling, order: Order::C, source, element_bytes, kernel, element })
 }
@@ -186,7 +188,7 @@ impl RowsPlan {
     fn new<T: Element>(
         name: &str,
         source: &impl Source<T, Ix2>,
-        len: usize,
+        (len, result_len): (usize, usize),
         element: usize,
         resources: Resources,
     ) -> Result<Self> {
@@ -196,7 +198,7 @@ impl RowsPlan {
         let cost = |n: usize| {
             let tile = (n * columns * element) as u64;
             let read = (n * columns * layout.element_bytes()) as u64;
-            let numbers = (n * len + rows + columns) * 16;
+            let numbers = (n * len + rows + columns) * 16 + result_len * 8;
             tile * slots(rows.div_ceil(n)) as u64 + numbers as u64 + staging_bytes(read, 0)
         };
         let operation = format!("{name} of {:?}", layout.shape().slice());

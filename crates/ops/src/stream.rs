@@ -56,17 +56,17 @@ pub(crate) struct Threads {
 }
 
 impl Threads {
-    pub(crate) fn new(threads: usize) -> Self {
-        Self { compute: pool(threads, "outcore"), io: Io::new() }
+    pub(crate) fn new(threads: usize) -> Result<Self> {
+        Ok(Self { compute: pool(threads, "outcore")?, io: Io::new()? })
     }
 }
 
-pub(crate) fn pool(threads: usize, name: &'static str) -> ThreadPool {
+pub(crate) fn pool(threads: usize, name: &'static str) -> Result<ThreadPool> {
     ThreadPoolBuilder::new()
         .num_threads(threads)
         .thread_name(move |index| format!("{name}-{index}"))
         .build()
-        .expect("the system has a few more threads")
+        .map_err(|error| Error::Threads { threads, reason: error.to_string() })
 }
 
 /// What a pass did, and how long each of its three threads was busy.

@@ -3,7 +3,6 @@
 use ndarray::{ArrayView2, ArrayViewMut2, Axis, IntoDimension, Ix2, Zip};
 use num_complex::Complex;
 use outcore_storage::Element;
-use rustfft::FftPlanner;
 use std::collections::BTreeMap;
 
 use crate::Resources;
@@ -77,13 +76,12 @@ where
     ) -> Self {
         let (shape, mut tile) = (shape.into_dimension(), tile.into_dimension());
         let threads = resources.into().threads.get();
-        let mut planner = FftPlanner::new();
         let mut lanes = BTreeMap::new();
         for axis in 0..2 {
             tile[axis] = tile[axis].min(shape[axis]);
             let ragged = shape[axis].checked_rem(tile[axis]).unwrap_or(0);
             for len in [tile[axis], ragged].into_iter().filter(|&len| len > 0) {
-                lanes.entry(len).or_insert_with(|| Lanes::new(&mut planner, len, 0, direction));
+                lanes.entry(len).or_insert_with(|| Lanes::new(len, 0, direction));
             }
         }
         // A tile of one column is gathered too, for the sake of simplicity.

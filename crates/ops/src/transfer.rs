@@ -19,8 +19,8 @@ const PIECE_BYTES: usize = 1 << 20;
 pub(crate) struct Io(ThreadPool);
 
 impl Io {
-    pub(crate) fn new() -> Self {
-        Self(crate::stream::pool(IO_THREADS, "outcore-io"))
+    pub(crate) fn new() -> crate::Result<Self> {
+        Ok(Self(crate::stream::pool(IO_THREADS, "outcore-io")?))
     }
 
     /// Copies a window into a tile.

@@ -83,12 +83,15 @@ pub(crate) fn run(args: &Args) -> Outcome<()> {
     )
 }
 
+/// A source whose own type is forgotten: what follows is compiled twice, for `f32` and `f64`, and
+/// not once for each type of element.
+type AnySource<'a, T> = &'a dyn Source<Complex<T>, Ix2>;
+
 /// Transforms a source of complex numbers, to complex or to real numbers.
-fn transform<T, S>(args: &Args, info: &FileInfo, source: &S) -> Outcome<()>
+fn transform<T>(args: &Args, info: &FileInfo, source: AnySource<'_, T>) -> Outcome<()>
 where
     T: Real + Element,
     Complex<T>: Element,
-    S: Source<Complex<T>, Ix2>,
 {
     match args.tile {
         Some(tile) if args.real => each_tile(args, info, source, tile, |x: Complex<T>| x.re),
@@ -97,14 +100,13 @@ where
     }
 }
 
-fn whole<T, S>(args: &Args, info: &FileInfo, source: &S) -> Outcome<()>
+fn whole<T>(args: &Args, info: &FileInfo, source: AnySource<'_, T>) -> Outcome<()>
 where
     T: Real + Element,
     Complex<T>: Element,
-    S: Source<Complex<T>, Ix2>,
 {
     let job = Job::new("fft2", &args.job);
-    let request = if args.inverse { ifft2(source) } else { fft2(source) };
+    let request = if args.inverse { ifft2(&source) } else { fft2(&source) };
     let request = request.norm(args.norm.into());
     let request = if args.real { request.real_part() } else { request };
     let transform = request.plan::<T>(args.resources.resources());
@@ -119,23 +121,23 @@ where
         let mut scratch = args.output.scratch::<Complex<T>>(&layout, plan.scratch_bytes > 0)?;
         let report = job.run(plan, |control| {
             let mut sink = output.map_sink(|x: Complex<T>| x.re);
-            transform.run_through(source, &mut scratch, &mut sink, control)
+            transform.run_through(&source, &mut scratch, &mut sink, control)
         })?;
         output.commit()?;
         report
     } else {
         let mut output = args.output.create::<Complex<T>, Ix2>(&layout)?;
-        let report = job.run(plan, |control| transform.run(source, &mut output, control))?;
+        let report = job.run(plan, |control| transform.run(&source, &mut output, control))?;
         output.commit()?;
         report
     };
     job.finish(plan, &report)
 }
 
-fn each_tile<T, B, S>(
+fn each_tile<T, B>(
     args: &Args,
     info: &FileInfo,
-    source: &S,
+    source: AnySource<'_, T>,
     tile: Ix2,
     result: impl Fn(Complex<T>) -> B + Copy + Sync,
 ) -> Outcome<()>
@@ -143,14 +145,13 @@ where
     T: Real,
     Complex<T>: Element,
     B: Element,
-    S: Source<Complex<T>, Ix2>,
 {
     let job = Job::new("fft2", &args.job);
     let direction = if args.inverse { Direction::Inverse } else { Direction::Forward };
     let resources = args.resources.resources();
     let shape = source.shape();
     let fft = TileFft2::<T>::new(shape, tile, direction, args.norm.into(), resources);
-    let request = map_tiles(source, tile).kernel_bytes(fft.bytes()).named("fft2 per tile");
+    let request = map_tiles(&source, tile).kernel_bytes(fft.bytes()).named("fft2 per tile");
     let tiles = request.plan::<Complex<T>, B>(resources);
     let tiles = tiles.map_err(|error| format!("{}: {error}", info.path.display()))?;
     if !job.announce(tiles.plan())? {
@@ -158,7 +159,7 @@ where
     }
     let mut output = args.output.create::<B, Ix2>(&source.layout())?;
     let report = job.run(tiles.plan(), |control| {
-        tiles.run(source, &mut output, |_, tile, out| fft.apply(tile, out, |x| x, result), control)
+        tiles.run(&source, &mut output, |_, tile, out| fft.apply(tile, out, |x| x, result), control)
     })?;
     output.commit()?;
     job.finish(tiles.plan(), &report)

@@ -1,0 +1,174 @@
+//! Results do not depend on the budget, the number of threads, the page cache or the order of the
+//! tiles: they are the same bit for bit.
+
+mod support;
+
+use ndarray::{Array2, Ix2};
+use num_complex::Complex;
+use outcore_ops::{
+    Control, Direction, Fft2, Norm, SourceExt, TileFft2, ToComplex, dft2_bins, fft2, ifft2,
+    map_tiles, thumbnail,
+};
+use outcore_storage::{Cache, Element, FileArray, FileArrayMut, Options, Order, Window};
+use std::collections::BTreeSet;
+use std::path::Path;
+use support::{Number, ORDERS, bits, folder, in_order, needed, random, resources};
+
+/// Five megabytes in single precision; rows that are whole pages, and columns with a prime factor.
+const SHAPE: (usize, usize) = (602, 1024);
+const CACHES: [Cache; 2] = [Cache::Use, Cache::Bypass];
+
+fn whole() -> Window<Ix2> {
+    Window::from([0..SHAPE.0, 0..SHAPE.1])
+}
+
+fn write<T: Element>(path: &Path, array: &Array2<T>, order: Order) {
+    let options = Options::new().order(order);
+    let mut file: FileArrayMut<T, Ix2> = options.create(path, array.dim()).unwrap();
+    file.write_window(whole(), array).unwrap();
+    file.close().unwrap();
+}
+
+/// Transforms a file by every kind of plan; all results must have the bits of the first.
+fn same_bits<T: Number>(request: impl Fn(&FileArray<Complex<T>, Ix2>) -> Fft2)
+where
+    Complex<T>: Element,
+{
+    let folder = folder().unwrap();
+    let (input, output) = (folder.path().join("in.npy"), folder.path().join("out.npy"));
+    for order in ORDERS {
+        write(&input, &random::<T>(SHAPE, order, 1), order);
+        let plain: FileArray<Complex<T>, Ix2> = FileArray::open(&input).unwrap();
+        let least = needed(|bytes| request(&plain).plan::<T>(resources(bytes, 2)));
+        let (mut first, mut tiles) = (None, BTreeSet::new());
+        let budgets = [least, 2 << 20, 5 << 20, 64 << 20];
+        for (index, budget) in budgets.into_iter().enumerate() {
+            for threads in [1, 2] {
+                // Each budget meets both ways to the disk.
+                let cache = CACHES[(index + threads) % 2];
+                let options = Options::new().cache(cache).order(order);
+                let source = options.open(&input).unwrap();
+                let mut sink: FileArrayMut<Complex<T>, Ix2> =
+                    options.create(&output, SHAPE).unwrap();
+                let plan = request(&source).plan::<T>(resources(budget, threads)).unwrap();
+                tiles.insert(plan.plan().passes.iter().map(|pass| pass.tiles).collect::<Vec<_>>());
+                plan.run(&source, &mut sink, Control::new()).unwrap();
+                let found = bits(&sink.read().unwrap());
+                let expected = first.get_or_insert_with(|| found.clone());
+                assert!(found == *expected, "{order} {cache:?} {budget} {threads}: bits differ");
+            }
+        }
+        assert!(tiles.len() >= budgets.len(), "the plans are too much alike: {tiles:?}");
+    }
+}
+
+#[test]
+fn a_transform_in_single_precision_has_the_same_bits_by_every_plan() {
+    same_bits::<f32>(|source| fft2(source).norm(Norm::Ortho));
+}
+
+#[test]
+fn an_inverse_transform_in_double_precision_has_the_same_bits_by_every_plan() {
+    same_bits::<f64>(|source| ifft2(source));
+}
+
+#[test]
+fn a_transform_in_place_has_the_bits_of_one_out_of_place() {
+    for order in ORDERS {
+        let field = random::<f32>(SHAPE, order, 2);
+        let mut spectrum = Array2::zeros(SHAPE);
+        let plan = fft2(&field).plan::<f32>(resources(64 << 20, 2)).unwrap();
+        plan.run(&field, &mut spectrum, Control::new()).unwrap();
+        for budget in [3 << 20, 64 << 20] {
+            let mut array = in_order(&field, order);
+            let plan = fft2(&array).plan::<f32>(resources(budget, 1)).unwrap();
+            plan.run_in_place(&mut array, Control::new()).unwrap();
+            assert!(bits(&array) == bits(&spectrum));
+        }
+    }
+}
+
+#[test]
+fn the_order_of_the_output_changes_no_bit() {
+    let field = random::<f32>(SHAPE, Order::F, 3);
+    let plan = fft2(&field).plan::<f32>(resources(3 << 20, 2)).unwrap();
+    let mut results = Vec::new();
+    for order in ORDERS {
+        let mut spectrum = in_order(&Array2::zeros(SHAPE), order);
+        plan.run(&field, &mut spectrum, Control::new()).unwrap();
+        results.push(bits(&spectrum));
+    }
+    assert!(results[0] == results[1]);
+}
+
+#[test]
+fn the_place_of_the_output_in_its_file_changes_no_bit() {
+    let field = random::<f32>(SHAPE, Order::C, 4);
+    let mut results = BTreeSet::new();
+    for offset in [0, 1, 64, 128, 4095, 4096, 10_000] {
+        let mut spectrum = Array2::zeros(SHAPE);
+        let plan = fft2(&field).output_offset(offset);
+        let plan = plan.plan::<f32>(resources(5 << 20, 2)).unwrap();
+        plan.run(&field, &mut spectrum, Control::new()).unwrap();
+        results.insert(bits(&spectrum));
+    }
+    assert_eq!(results.len(), 1);
+}
+
+#[test]
+fn the_transform_of_real_numbers_has_the_bits_of_that_of_complex_ones() {
+    let real = random::<f32>(SHAPE, Order::C, 5).map(|x| x.re);
+    let complex = real.map(|&x| Complex::new(x, 0.0));
+    let (mut one, mut other) = (Array2::zeros(SHAPE), Array2::zeros(SHAPE));
+    let source = real.map_source(f32::to_complex);
+    let plan = fft2(&source).plan::<f32>(resources(3 << 20, 2)).unwrap();
+    plan.run(&source, &mut one, Control::new()).unwrap();
+    let plan = fft2(&complex).plan::<f32>(resources(64 << 20, 1)).unwrap();
+    plan.run(&complex, &mut other, Control::new()).unwrap();
+    assert!(bits(&one) == bits(&other));
+}
+
+#[test]
+fn transforms_of_tiles_have_the_same_bits_by_every_plan() {
+    let (field, tile) = (random::<f64>(SHAPE, Order::C, 6), (64, 100));
+    let (mut results, mut tiles) = (BTreeSet::new(), BTreeSet::new());
+    for budget in [2 << 20, 8 << 20, 64 << 20] {
+        for threads in [1, 2] {
+            let resources = resources(budget, threads);
+            let fft =
+                TileFft2::<f64>::new(SHAPE, tile, Direction::Forward, Norm::Backward, resources);
+            let plan = map_tiles(&field, tile).kernel_bytes(fft.bytes()).plan(resources).unwrap();
+            let mut out = Array2::zeros(SHAPE);
+            plan.run(&field, &mut out, |_, x, y| fft.apply(x, y, |x| x, |x| x), Control::new())
+                .unwrap();
+            tiles.insert(plan.plan().passes[0].tiles);
+            results.insert(bits(&out));
+        }
+    }
+    assert_eq!(results.len(), 1);
+    assert!(tiles.len() > 1, "the plans are too much alike: {tiles:?}");
+}
+
+#[test]
+fn pictures_and_single_frequencies_have_the_same_bits_by_every_plan() {
+    let field = random::<f64>(SHAPE, Order::C, 7).map(|x| x.re);
+    let bins = [[0, 0], [1, 1], [300, 511], [601, 1023]];
+    let (mut pictures, mut frequencies) = (BTreeSet::new(), BTreeSet::new());
+    for order in ORDERS {
+        let field = in_order(&field, order);
+        for budget in [512 << 10, 2 << 20, 64 << 20] {
+            for threads in [1, 2] {
+                let resources = resources(budget, threads);
+                let picture =
+                    thumbnail(&field, (37, 41), |x: f64| x, resources, Control::new()).unwrap();
+                pictures.insert(picture.iter().map(|x| x.to_bits()).collect::<Vec<_>>());
+                let wide = |x: f64| Complex::new(x, 0.0);
+                let found = dft2_bins(&field, &bins, wide, resources, Control::new()).unwrap();
+                frequencies.insert(
+                    found.iter().map(|x| [x.re, x.im].map(f64::to_bits)).collect::<Vec<_>>(),
+                );
+            }
+        }
+    }
+    assert_eq!((pictures.len(), frequencies.len()), (1, 1));
+}

@@ -1,0 +1,249 @@
+//! When a disk fails, a kernel panics or the caller cancels, the run ends soon and says why; nothing
+//! hangs, and the input is untouched.
+
+mod support;
+
+use ndarray::Array2;
+use num_complex::Complex;
+use outcore_ops::{Budget, Control, Error, Fft2Plan, fft2, map_tiles, thumbnail};
+use outcore_storage::Order;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+use support::watch::{FAULT, Faulty};
+use support::{random, tightest, within};
+
+type C64 = Complex<f64>;
+
+const SHAPE: (usize, usize) = (40, 60);
+const LIMIT: Duration = Duration::from_secs(60);
+
+fn input() -> Array2<C64> {
+    random(SHAPE, Order::C, 1)
+}
+
+fn two_passes(threads: usize) -> Fft2Plan<f64> {
+    let plan = tightest::<f64>(&fft2(&input()), threads);
+    assert_eq!(plan.plan().passes.len(), 2);
+    assert!(plan.plan().passes.iter().all(|pass| pass.tiles > 5), "{plan}");
+    plan
+}
+
+fn message(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default()
+}
+
+fn is_fault(error: &Error) -> bool {
+    matches!(error, Error::Storage(_)) && error.to_string() == FAULT
+}
+
+#[test]
+fn a_failing_read_of_the_source_surfaces() {
+    for call in [0, 1, 2, 7, 39] {
+        within(LIMIT, move || {
+            let mut source = Faulty::new(input());
+            source.fail_read = Some(call);
+            let mut sink = Array2::zeros(SHAPE);
+            let error = two_passes(1).run(&source, &mut sink, Control::new()).unwrap_err();
+            assert!(is_fault(&error), "{error}");
+            assert_eq!(source.calls().0, call + 1, "it goes on after a failure");
+        });
+    }
+}
+
+#[test]
+fn a_failing_write_surfaces_in_either_pass() {
+    let writes = two_passes(1).plan().passes.iter().map(|pass| pass.tiles).sum::<usize>();
+    for call in [0, 1, 5, writes / 2, writes - 1] {
+        within(LIMIT, move || {
+            let mut sink = Faulty::new(Array2::<C64>::zeros(SHAPE));
+            sink.fail_write = Some(call);
+            let source = input();
+            let error = two_passes(2).run(&source, &mut sink, Control::new()).unwrap_err();
+            assert!(is_fault(&error), "{error}");
+            assert_eq!(sink.calls().1, call + 1, "it goes on after a failure");
+            assert_eq!(source, input());
+        });
+    }
+}
+
+#[test]
+fn a_failing_read_of_the_second_pass_surfaces() {
+    for call in [0, 3, 8] {
+        within(LIMIT, move || {
+            let mut sink = Faulty::new(Array2::<C64>::zeros(SHAPE));
+            sink.fail_read = Some(call);
+            let error = two_passes(2).run(&input(), &mut sink, Control::new()).unwrap_err();
+            assert!(is_fault(&error), "{error}");
+        });
+    }
+}
+
+#[test]
+fn the_first_failing_piece_of_a_large_tile_surfaces() {
+    // Four megabytes in one tile: it is copied in pieces, by several threads.
+    for call in 0..4 {
+        within(LIMIT, move || {
+            let mut source = Faulty::new(Array2::<C64>::zeros((512, 512)));
+            source.fail_read = Some(call);
+            let plan = fft2(&source).plan::<f64>(Budget::new(64 << 20)).unwrap();
+            assert_eq!(plan.plan().passes[0].tiles, 1);
+            let mut sink = Array2::zeros((512, 512));
+            let error = plan.run(&source, &mut sink, Control::new()).unwrap_err();
+            assert!(is_fault(&error), "{error}");
+        });
+    }
+}
+
+#[test]
+fn failing_reductions_and_tiles_surface() {
+    within(LIMIT, || {
+        let mut source = Faulty::new(Array2::<f32>::zeros((500, 100)));
+        source.fail_read = Some(1);
+        let budget = Budget::new(48 << 10);
+        let error = thumbnail(&source, (4, 4), f64::from, budget, Control::new()).unwrap_err();
+        assert!(is_fault(&error), "{error}");
+        let source = Array2::<f32>::zeros((500, 100));
+        let mut sink = Faulty::new(Array2::<u8>::zeros((500, 100)));
+        sink.fail_write = Some(3);
+        let plan = map_tiles(&source, (20, 20)).plan::<f32, u8>(budget).unwrap();
+        let error = plan.run(&source, &mut sink, |_, _, _| (), Control::new()).unwrap_err();
+        assert!(is_fault(&error), "{error}");
+    });
+}
+
+#[test]
+fn a_panic_of_a_source_or_a_sink_goes_on_in_the_caller() {
+    for (fail_read, fail_write) in [(Some(4), None), (None, Some(4))] {
+        within(LIMIT, move || {
+            let mut source = Faulty::new(input());
+            let mut sink = Faulty::new(Array2::<C64>::zeros(SHAPE));
+            (source.panic_instead, sink.panic_instead) = (true, true);
+            (source.fail_read, sink.fail_write) = (fail_read, fail_write);
+            let plan = two_passes(2);
+            let run = AssertUnwindSafe(|| plan.run(&source, &mut sink, Control::new()));
+            assert_eq!(message(&*catch_unwind(run).unwrap_err()), FAULT);
+        });
+    }
+}
+
+#[test]
+fn a_panicking_kernel_goes_on_in_the_caller_and_does_not_hang() {
+    for bad in [0, 1, 17, 29] {
+        within(LIMIT, move || {
+            let source = Array2::<f32>::zeros((60, 50));
+            let mut sink = Array2::<f32>::zeros((60, 50));
+            let calls = AtomicUsize::new(0);
+            let plan = map_tiles(&source, (10, 10)).plan::<f32, f32>(Budget::new(4000)).unwrap();
+            assert!(plan.plan().passes[0].tiles > 3);
+            let run = AssertUnwindSafe(|| {
+                let kernel = |_: &_,
+                              _: ndarray::ArrayView2<'_, f32>,
+                              _: ndarray::ArrayViewMut2<'_, f32>| {
+                    assert!(calls.fetch_add(1, Ordering::Relaxed) != bad, "the kernel is broken");
+                };
+                plan.run(&source, &mut sink, kernel, Control::new())
+            });
+            assert_eq!(message(&*catch_unwind(run).unwrap_err()), "the kernel is broken");
+        });
+    }
+}
+
+#[test]
+fn a_plan_runs_again_after_a_failure() {
+    within(LIMIT, || {
+        let (plan, mut source) = (two_passes(2), Faulty::new(input()));
+        source.fail_read = Some(3);
+        let mut sink = Array2::zeros(SHAPE);
+        plan.run(&source, &mut sink, Control::new()).unwrap_err();
+        let mut expected = input();
+        plan.run_in_place(&mut expected, Control::new()).unwrap();
+        source.fail_read = None;
+        plan.run(&source, &mut sink, Control::new()).unwrap();
+        assert_eq!(sink, expected);
+    });
+}
+
+#[test]
+fn a_slow_source_gives_the_same_result() {
+    within(LIMIT, || {
+        let (plan, mut source) = (two_passes(2), Faulty::new(input()));
+        source.delay = Duration::from_millis(3);
+        let mut sink = Faulty::new(Array2::<C64>::zeros(SHAPE));
+        sink.delay = Duration::from_millis(2);
+        let report = plan.run(&source, &mut sink, Control::new()).unwrap();
+        let mut expected = input();
+        plan.run_in_place(&mut expected, Control::new()).unwrap();
+        assert_eq!(sink.inner, expected);
+        let first = report.passes[0];
+        let reads = u32::try_from(plan.plan().passes[0].tiles).unwrap();
+        assert!(first.reading >= source.delay * reads, "{first:?}");
+        assert!(first.elapsed >= first.reading, "{first:?}");
+    });
+}
+
+#[test]
+fn reading_and_writing_overlap() {
+    within(LIMIT, || {
+        let (plan, mut source) = (two_passes(2), Faulty::new(input()));
+        let mut sink = Faulty::new(Array2::<C64>::zeros(SHAPE));
+        (source.delay, sink.delay) = (Duration::from_millis(20), Duration::from_millis(20));
+        let report = plan.run(&source, &mut sink, Control::new()).unwrap();
+        let first = report.passes[0];
+        let one_after_another = first.reading + first.writing;
+        assert!(first.elapsed < one_after_another * 4 / 5, "{first:?}");
+    });
+}
+
+#[test]
+fn a_flag_raised_before_the_run_stops_it_before_anything_is_read() {
+    within(LIMIT, || {
+        let (flag, source) = (AtomicBool::new(true), Faulty::new(input()));
+        let mut sink = Faulty::new(Array2::<C64>::zeros(SHAPE));
+        let control = Control::new().cancelled_by(&flag);
+        let error = two_passes(1).run(&source, &mut sink, control).unwrap_err();
+        assert!(matches!(error, Error::Cancelled), "{error}");
+        assert_eq!((source.calls(), sink.calls()), ((0, 0), (0, 0)));
+    });
+}
+
+#[test]
+fn a_flag_raised_under_way_stops_soon_and_leaves_the_input_alone() {
+    for after in [1, 10, 90] {
+        within(LIMIT, move || {
+            let (flag, mut source) = (AtomicBool::new(false), Faulty::new(input()));
+            source.delay = Duration::from_millis(2);
+            let mut sink = Faulty::new(Array2::<C64>::zeros(SHAPE));
+            sink.delay = source.delay;
+            let (mut seen, mut at) = (0, (0, Instant::now()));
+            let calls = || source.calls().0;
+            let control = Control::new().cancelled_by(&flag).on_progress(|_| {
+                seen += 1;
+                if seen == after {
+                    flag.store(true, Ordering::Relaxed);
+                    at = (calls(), Instant::now());
+                }
+            });
+            let plan = two_passes(2);
+            let error = plan.run(&source, &mut sink, control).unwrap_err();
+            assert!(matches!(error, Error::Cancelled), "{error}");
+            assert!(at.1.elapsed() < Duration::from_secs(5), "it stops only after {:?}", at.1);
+            assert!(source.calls().0 <= at.0 + 4, "it went on reading");
+            assert_eq!(source.inner, input());
+        });
+    }
+}
+
+#[test]
+fn a_panic_in_the_callers_own_progress_report_does_not_hang() {
+    within(LIMIT, || {
+        let (plan, source) = (two_passes(1), input());
+        let mut sink = Array2::zeros(SHAPE);
+        let run = AssertUnwindSafe(|| {
+            let control = Control::new().on_progress(|_| panic!("no terminal"));
+            plan.run(&source, &mut sink, control)
+        });
+        assert_eq!(message(&*catch_unwind(run).unwrap_err()), "no terminal");
+    });
+}

@@ -1,0 +1,345 @@
+//! The budget is a ceiling on what planning and running take from the heap, measured by an
+//! allocator that counts; and large arrays make use of it.
+
+#![expect(unsafe_code, reason = "an allocator that counts is one that allocates")]
+
+mod support;
+
+use ndarray::{Array2, Ix2};
+use num_complex::Complex;
+use outcore_ops::{
+    Control, Direction, Error, Norm, Real, SinkExt, SourceExt, TileFft2, ToComplex, dft2_bins,
+    fft2, map_tiles, thumbnail,
+};
+use outcore_storage::{
+    Cache, Element, FileArray, FileArrayMut, Options, Order, Sink, Source, Stored,
+};
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use support::{Number, ORDERS, folder, in_order, resources};
+
+struct Counted;
+
+static HELD: AtomicUsize = AtomicUsize::new(0);
+static PEAK: AtomicUsize = AtomicUsize::new(0);
+
+fn grow(bytes: usize) {
+    let held = HELD.fetch_add(bytes, Ordering::Relaxed) + bytes;
+    PEAK.fetch_max(held, Ordering::Relaxed);
+}
+
+fn shrink(bytes: usize) {
+    HELD.fetch_sub(bytes, Ordering::Relaxed);
+}
+
+// SAFETY: every call is passed on to the system's allocator; `realloc` is the default, which
+// allocates anew.
+unsafe impl GlobalAlloc for Counted {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        grow(layout.size());
+        // SAFETY: the caller's promise is that of `alloc`.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        grow(layout.size());
+        // SAFETY: the caller's promise is that of `alloc_zeroed`.
+        unsafe { System.alloc_zeroed(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        shrink(layout.size());
+        // SAFETY: the caller's promise is that of `dealloc`.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counted = Counted;
+
+/// Two tests at a time would count each other's memory.
+fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The most that work takes from the heap at a time.
+fn peak(work: impl FnOnce()) -> u64 {
+    let before = HELD.load(Ordering::Relaxed);
+    PEAK.store(before, Ordering::Relaxed);
+    work();
+    (PEAK.load(Ordering::Relaxed) - before) as u64
+}
+
+/// Checks a peak against its budget, and that a large array makes use of the budget.
+fn within(peak: u64, budget: u64, large: bool, what: &str) {
+    assert!(peak <= budget, "{what}: took {peak} of {budget} bytes, {} too many", peak - budget);
+    assert!(!large || peak > budget / 2, "{what}: took only {peak} of {budget} bytes");
+}
+
+/// Transforms in place an array that is in memory already.
+fn transform<T: Number>(shape: (usize, usize), order: Order, budgets: &[u64], threads: &[usize])
+where
+    Complex<T>: Element,
+{
+    let mut array = in_order(&Array2::<Complex<T>>::ones(shape), order);
+    let bytes = (array.len() * size_of::<Complex<T>>()) as u64;
+    for &budget in budgets {
+        for &threads in threads {
+            let mut passes = 0;
+            let peak = peak(|| {
+                let plan = fft2(&array).plan::<T>(resources(budget, threads)).unwrap();
+                passes = plan.plan().passes.len();
+                plan.run_in_place(&mut array, Control::new()).unwrap();
+            });
+            let what = format!("{shape:?} {order} {budget} {threads}");
+            assert!(passes == 2 || bytes < budget, "{what}: {passes} passes");
+            within(peak, budget, bytes > budget, &what);
+        }
+    }
+}
+
+const MIB: u64 = 1 << 20;
+
+#[test]
+fn square_arrays_stay_within_the_budget() {
+    let _alone = alone();
+    transform::<f32>((1024, 1024), Order::C, &[4 * MIB, 5 * MIB, 7 * MIB], &[1, 2]);
+    transform::<f64>((1024, 1024), Order::F, &[4 * MIB, 9 * MIB, 20 * MIB], &[2]);
+    transform::<f32>((2048, 2304), Order::C, &[16 * MIB], &[2]);
+    transform::<f32>((3072, 3072), Order::C, &[64 * MIB], &[2]);
+}
+
+#[test]
+fn budgets_between_the_sizes_of_whole_tiles_are_kept() {
+    let _alone = alone();
+    // A row of two pages: tiles are cut on page boundaries, of which there are few.
+    for quarters in 4..24 {
+        let budget = quarters * MIB / 4;
+        transform::<f32>((600, 1024), Order::C, &[budget], &[1]);
+        transform::<f32>((1536, 300), Order::F, &[budget], &[1]);
+    }
+}
+
+/// The smallest budget that one pass is enough for.
+fn one_pass(shape: (usize, usize), order: Order) -> u64 {
+    let array = in_order(&Array2::<Complex<f32>>::zeros(shape), order);
+    let (mut low, mut high) = (0, 1 << 30);
+    while high - low > 1 {
+        let middle = low + (high - low) / 2;
+        let plan = fft2(&array).plan::<f32>(resources(middle, 2));
+        let enough = plan.is_ok_and(|plan| plan.plan().passes.len() == 1);
+        if enough { high = middle } else { low = middle }
+    }
+    high
+}
+
+#[test]
+fn budgets_just_too_small_for_one_pass_are_kept() {
+    let _alone = alone();
+    // The second has long scratch for its rows, so that its columns alone would fit.
+    for shape in [(600, 1024), (300, 6656), (64, 13_312), (512, 512), (700, 1537)] {
+        let budget = one_pass(shape, Order::C);
+        for less in [1, 10_000, 100_000, 500_000] {
+            transform::<f32>(shape, Order::C, &[budget - less], &[2]);
+        }
+    }
+}
+
+#[test]
+fn tall_and_wide_arrays_stay_within_the_budget() {
+    let _alone = alone();
+    transform::<f32>((100_000, 30), Order::C, &[16 * MIB], &[1, 2]);
+    transform::<f32>((30, 100_000), Order::F, &[16 * MIB], &[2]);
+    transform::<f32>((30, 100_000), Order::C, &[12 * MIB], &[1, 2]);
+    transform::<f64>((20_000, 40), Order::C, &[4 * MIB], &[2]);
+}
+
+#[test]
+fn prime_lengths_stay_within_the_budget() {
+    let _alone = alone();
+    transform::<f32>((1009, 1013), Order::C, &[4 * MIB], &[1, 2]);
+    transform::<f32>((503, 10_007), Order::C, &[8 * MIB, 16 * MIB], &[2]);
+    transform::<f64>((10_007, 103), Order::C, &[8 * MIB], &[2]);
+    transform::<f32>((65_537, 20), Order::C, &[10 * MIB], &[1]);
+}
+
+#[test]
+fn a_single_lane_stays_within_the_budget_or_is_refused() {
+    let _alone = alone();
+    for shape in [(1, 4_000_000), (4_000_000, 1)] {
+        let mut array = Array2::<Complex<f32>>::ones(shape);
+        let needed = support::needed(|bytes| fft2(&array).plan::<f32>(resources(bytes, 2)));
+        assert!(needed < 5 * 32_000_000, "a lane, its table and scratch for two threads");
+        for budget in [4, 16, 64, 80, 96, 128, 160].map(|mib| mib * MIB) {
+            let mut refused = false;
+            let peak = peak(|| match fft2(&array).plan::<f32>(resources(budget, 2)) {
+                Ok(plan) => {
+                    plan.run_in_place(&mut array, Control::new()).unwrap();
+                }
+                Err(Error::Budget { .. }) => refused = true,
+                Err(other) => panic!("{other}"),
+            });
+            assert_eq!(refused, budget < needed, "{shape:?} {budget}");
+            within(peak, if refused { 4096 } else { budget }, false, "a single lane");
+        }
+    }
+}
+
+/// A file of zeros that takes no disk.
+fn file<T: Element>(
+    folder: &Path,
+    name: &str,
+    shape: (usize, usize),
+    options: &Options,
+) -> FileArrayMut<T, Ix2> {
+    options.clone().sparse(true).create(folder.join(name), shape).unwrap()
+}
+
+/// Transforms from a source to a file.
+fn transform_into<T: Real, R, S>(source: &R, sink: &mut S, budget: u64, threads: usize, what: &str)
+where
+    Complex<T>: Element,
+    R: Source<Complex<T>, Ix2>,
+    S: Source<Complex<T>, Ix2> + Sink<Complex<T>, Ix2>,
+{
+    let bytes = source.layout().len() as u64 * size_of::<Complex<T>>() as u64;
+    let peak = peak(|| {
+        let plan = fft2(source).plan::<T>(resources(budget, threads)).unwrap();
+        plan.run(source, sink, Control::new()).unwrap();
+    });
+    within(peak, budget, bytes > budget, what);
+}
+
+#[test]
+fn staging_between_orders_and_types_is_within_the_budget() {
+    let _alone = alone();
+    let folder = folder().unwrap();
+    let shape = (1400, 1024);
+    for cache in [Cache::Use, Cache::Bypass] {
+        for order in ORDERS {
+            let out = Options::new().cache(cache);
+            let options = out.clone().order(order);
+            let mut sink = file::<Complex<f32>>(folder.path(), "out.npy", shape, &out);
+            let ram = in_order(&Array2::<Complex<f32>>::ones(shape), order);
+            let real: FileArrayMut<f32, Ix2> = file(folder.path(), "f4.npy", shape, &options);
+            let foreign = options.clone().byte_order(outcore_storage::ByteOrder::Big);
+            let foreign: FileArrayMut<f64, Ix2> = file(folder.path(), "f8.npy", shape, &foreign);
+            let flags: FileArrayMut<bool, Ix2> = file(folder.path(), "b1.npy", shape, &options);
+            for budget in [4 * MIB, 6 * MIB, 10 * MIB] {
+                let what = |kind| format!("{kind} {cache:?} {order} {budget}");
+                transform_into::<f32, _, _>(&ram, &mut sink, budget, 2, &what("memory"));
+                let source = real.map_source(f32::to_complex);
+                transform_into::<f32, _, _>(&source, &mut sink, budget, 2, &what("f32"));
+                #[expect(clippy::cast_possible_truncation, reason = "rounding is meant")]
+                let source = foreign.map_source(|x: f64| Complex::new(x as f32, 0.0));
+                transform_into::<f32, _, _>(&source, &mut sink, budget, 1, &what("big-endian f64"));
+                let source = flags.map_source(bool::to_complex);
+                transform_into::<f32, _, _>(&source, &mut sink, budget, 1, &what("bool"));
+            }
+        }
+    }
+}
+
+#[test]
+fn the_real_part_through_scratch_is_within_the_budget() {
+    let _alone = alone();
+    let folder = folder().unwrap();
+    let shape = (1400, 1024);
+    for (cache, order) in [(Cache::Use, Order::C), (Cache::Bypass, Order::F)] {
+        let options = Options::new().cache(cache).order(order);
+        let source: FileArrayMut<f32, Ix2> = file(folder.path(), "in.npy", shape, &options);
+        let mut scratch: FileArrayMut<Complex<f32>, Ix2> =
+            file(folder.path(), "scratch.npy", shape, &options);
+        let mut out: FileArrayMut<f32, Ix2> = file(folder.path(), "out.npy", shape, &options);
+        for budget in [4 * MIB, 10 * MIB] {
+            let source = source.map_source(f32::to_complex);
+            let mut sink = out.map_sink(|x: Complex<f32>| x.re);
+            let peak = peak(|| {
+                let plan = fft2(&source).real_part().plan::<f32>(resources(budget, 2)).unwrap();
+                plan.run_through(&source, &mut scratch, &mut sink, Control::new()).unwrap();
+            });
+            within(peak, budget, true, &format!("{cache:?} {order} {budget}"));
+        }
+    }
+}
+
+#[test]
+fn tiles_stay_within_the_budget() {
+    let _alone = alone();
+    let folder = folder().unwrap();
+    let shape = (2000, 3000);
+    let mut out: FileArrayMut<Complex<f32>, Ix2> =
+        file(folder.path(), "out.npy", shape, &Options::new());
+    let field = Array2::<f32>::ones(shape);
+    for (tile, threads) in [((256, 256), 1), ((100, 101), 2), ((1, 3000), 2), ((499, 499), 2)] {
+        for budget in [16 * MIB, 32 * MIB] {
+            let what = format!("{tile:?} {threads} {budget}");
+            let resources = resources(budget, threads);
+            let (forward, backward) = (Direction::Forward, Norm::Backward);
+            let peak = peak(|| {
+                let fft = TileFft2::<f32>::new(shape, tile, forward, backward, resources);
+                let plan = map_tiles(&field, tile).kernel_bytes(fft.bytes());
+                let plan = plan.plan::<f32, Complex<f32>>(resources).unwrap();
+                let kernel =
+                    |_: &_, x: ndarray::ArrayView2<'_, f32>, y: ndarray::ArrayViewMut2<'_, _>| {
+                        fft.apply(x, y, f32::to_complex, |x| x);
+                    };
+                plan.run(&field, &mut out, kernel, Control::new()).unwrap();
+            });
+            within(peak, budget, true, &what);
+        }
+    }
+}
+
+#[test]
+fn pictures_and_single_frequencies_stay_within_the_budget() {
+    let _alone = alone();
+    let folder = folder().unwrap();
+    let shape = (1500, 2048);
+    for cache in [Cache::Use, Cache::Bypass] {
+        for order in ORDERS {
+            let options = Options::new().cache(cache).order(order);
+            file::<f32>(folder.path(), "in.npy", shape, &options).close().unwrap();
+            let source: FileArray<f32, Ix2> = options.open(folder.path().join("in.npy")).unwrap();
+            for budget in [5 * MIB, 8 * MIB] {
+                let resources = resources(budget, 2);
+                let what = format!("{cache:?} {order} {budget}");
+                let one = peak(|| {
+                    let picture =
+                        thumbnail(&source, (512, 512), f64::from, resources, Control::new());
+                    assert_eq!(picture.unwrap()[[0, 0]], 0.0);
+                });
+                within(one, budget, false, &what);
+                let two = peak(|| {
+                    let wide = |x: f32| Complex::new(f64::from(x), 0.0);
+                    let bins = [[1, 2]; 40];
+                    dft2_bins(&source, &bins, wide, resources, Control::new()).unwrap();
+                });
+                within(two, budget, false, &what);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_plan_of_a_huge_array_takes_little_memory() {
+    let _alone = alone();
+    struct Huge;
+    impl Stored<Ix2> for Huge {
+        fn layout(&self) -> outcore_storage::Layout<Ix2> {
+            let shape = Ix2(1 << 20, 1 << 20);
+            outcore_storage::Layout::new(shape, Order::C, 8, 0).unwrap()
+        }
+    }
+    let mut planned = 0;
+    let peak = peak(|| {
+        let plan = fft2(&Huge).plan::<f32>(resources(256 * MIB, 2)).unwrap();
+        planned = plan.plan().bytes_read();
+        assert!(plan.to_string().contains("reads 16.0 TiB"), "{plan}");
+    });
+    assert_eq!(planned, 2 << 43);
+    within(peak, 24 * MIB, false, "two tables of a lane each");
+}
