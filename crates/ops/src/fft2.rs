@@ -38,8 +38,8 @@ use crate::{Error, Resources, Result};
 /// `X[k, l] = Σ_m Σ_n x[m, n] exp(-2πi (k m / M + l n / N))`.
 ///
 /// Cost: where the array exceeds the budget, two passes that read it twice and write it twice;
-/// otherwise one. Memory: three tiles of at least one row and of at least one column, and for each
-/// thread what the transform of a lane needs.
+/// otherwise one. Memory: at least three rows, and at least one column, and for each thread what
+/// the transform of a lane needs.
 ///
 /// Accuracy: the relative error in the L2 norm is at most `0.6 ε √log2(M N)` for `f32` and
 /// `1.0 ε √log2(M N)` for `f64` where M and N have no prime factor above 11; otherwise twice and
@@ -114,8 +114,8 @@ impl Fft2 {
     ///
     /// # Errors
     ///
-    /// If an axis has length 0, or three rows or three columns, with what the transform needs
-    /// besides, exceed the budget; the error names the smallest budget that would do.
+    /// If an axis has length 0, or three rows or one column, with what the transform needs besides,
+    /// exceed the budget; the error names the smallest budget that would do.
     pub fn plan<T: Real>(&self, resources: impl Into<Resources>) -> Result<Fft2Plan<T>>
     where
         Complex<T>: Element,

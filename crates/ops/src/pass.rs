@@ -173,8 +173,8 @@ where
     }
 }
 
-/// The bytes of each contiguous run of a tiling's tiles in a file.
+/// The bytes of each contiguous run of a tiling's tiles in a file; the first may be shorter.
 pub(crate) fn run_bytes<D: Dimension>(layout: &Layout<D>, tiling: &Tiling<D>) -> u64 {
-    let run_len = if tiling.is_empty() { 0 } else { layout.runs(&tiling.window(0)).run_len() };
-    (run_len * layout.element_bytes()) as u64
+    let run_len = tiling.windows().take(2).map(|window| layout.runs(&window).run_len()).max();
+    (run_len.unwrap_or(0) * layout.element_bytes()) as u64
 }

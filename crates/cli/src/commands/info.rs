@@ -15,11 +15,11 @@ pub(crate) struct Args {
     /// A .npy file, or a raw file with --dtype
     #[arg(value_name = "FILE")]
     file: PathBuf,
-    #[command(flatten)]
-    raw: RawArgs,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    raw: RawArgs,
 }
 
 pub(crate) fn run(args: &Args) -> Outcome<()> {
