@@ -116,8 +116,8 @@ fn raw_input_of_any_order_and_place_gives_the_same() {
                 let info = FileInfo::of_npy(folder.path().join("out.npy")).unwrap();
                 assert_eq!(info.order, order);
                 // The order in which the axes are transformed follows the file's.
-                let far = (&output::<C32>(folder.path()) - &expected).map(|x| x.norm_sqr()).sum();
-                let size = expected.map(|x| x.norm_sqr()).sum();
+                let far = (&output::<C32>(folder.path()) - &expected).map(Complex::norm_sqr).sum();
+                let size = expected.map(Complex::norm_sqr).sum();
                 assert!((far / size).sqrt() < 1e-6_f32, "{line}");
                 if order == Order::C {
                     assert_eq!(output::<C32>(folder.path()), expected, "{line}");
@@ -234,8 +234,8 @@ fn the_inverse_of_the_transform_is_the_input() {
     let folder = with_input(Order::F);
     run_line(folder.path(), "fft2 in.npy mid.npy --quiet --memory 150kB").ok();
     run_line(folder.path(), "fft2 mid.npy out.npy --quiet --inverse").ok();
-    let far = (&output::<C32>(folder.path()) - &field(SHAPE)).map(|x| x.norm_sqr()).sum();
-    assert!((far / field(SHAPE).map(|x| x.norm_sqr()).sum()).sqrt() < 1e-6);
+    let far = (&output::<C32>(folder.path()) - &field(SHAPE)).map(Complex::norm_sqr).sum();
+    assert!((far / field(SHAPE).map(Complex::norm_sqr).sum()).sqrt() < 1e-6);
 }
 
 #[test]

@@ -144,7 +144,7 @@ impl Case {
     fn transform<T: Real + Number>(
         &self,
         request: &Fft2,
-        source: &impl Source<Complex<T>, Ix2>,
+        source: &dyn Source<Complex<T>, Ix2>,
         output: &Path,
     ) where
         Complex<T>: Element,
@@ -161,11 +161,11 @@ impl Case {
             let folder = output.parent().unwrap();
             let mut scratch = options.scratch::<Complex<T>, _>(folder, self.shape).unwrap();
             let mut sink = out.map_sink(|x: Complex<T>| x.re);
-            plan.run_through(source, &mut scratch, &mut sink, Control::new()).unwrap();
+            plan.run_through(&source, &mut scratch, &mut sink, Control::new()).unwrap();
             out.commit().unwrap();
         } else {
             let mut out = Output::with_options(output, self.shape, &options, false).unwrap();
-            plan.run(source, &mut out, Control::new()).unwrap();
+            plan.run(&source, &mut out, Control::new()).unwrap();
             out.commit().unwrap();
         }
     }
