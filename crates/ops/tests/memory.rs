@@ -310,7 +310,7 @@ fn pictures_and_single_frequencies_stay_within_the_budget() {
                 let one = peak(|| {
                     let picture =
                         thumbnail(&source, (512, 512), f64::from, resources, Control::new());
-                    assert_eq!(picture.unwrap()[[0, 0]], 0.0);
+                    assert!(picture.unwrap().iter().all(|mean| mean.abs() < 1e-9));
                 });
                 within(one, budget, false, &what);
                 let two = peak(|| {
@@ -324,16 +324,19 @@ fn pictures_and_single_frequencies_stay_within_the_budget() {
     }
 }
 
+/// An array that there is no room for anywhere.
+struct Huge;
+
+impl Stored<Ix2> for Huge {
+    fn layout(&self) -> outcore_storage::Layout<Ix2> {
+        let shape = Ix2(1 << 20, 1 << 20);
+        outcore_storage::Layout::new(shape, Order::C, 8, 0).unwrap()
+    }
+}
+
 #[test]
 fn a_plan_of_a_huge_array_takes_little_memory() {
     let _alone = alone();
-    struct Huge;
-    impl Stored<Ix2> for Huge {
-        fn layout(&self) -> outcore_storage::Layout<Ix2> {
-            let shape = Ix2(1 << 20, 1 << 20);
-            outcore_storage::Layout::new(shape, Order::C, 8, 0).unwrap()
-        }
-    }
     let mut planned = 0;
     let peak = peak(|| {
         let plan = fft2(&Huge).plan::<f32>(resources(256 * MIB, 2)).unwrap();
