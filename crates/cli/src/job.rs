@@ -105,14 +105,15 @@ impl<'a> Job<'a> {
         put("peak_memory_bytes", json!(report.and_then(|_| outcore_storage::host::peak_memory())));
         put("passes", json!(plan.passes.len()));
         put("planned_memory_bytes", json!(plan.memory()));
+        put("kept_bytes", json!(plan.kept_bytes));
         put("disk_bytes", json!(plan.output_bytes + plan.scratch_bytes));
         let timed = |index: usize| report.and_then(|report| report.passes.get(index));
         let passes = plan.passes.iter().enumerate().map(|(index, pass)| {
-            let PassPlan { name, tiles, tile, tile_bytes, run_bytes, .. } = pass;
+            let PassPlan { name, tiles, tile, tile_bytes, .. } = pass;
             json!({
                 "name": name, "tiles": tiles, "tile": tile, "tile_bytes": tile_bytes,
-                "run_bytes": run_bytes, "bytes_read": pass.bytes_read,
-                "bytes_written": pass.bytes_written,
+                "run_bytes_read": pass.run_bytes_read, "bytes_read": pass.bytes_read,
+                "run_bytes_written": pass.run_bytes_written, "bytes_written": pass.bytes_written,
                 "seconds": timed(index).map(|pass| pass.elapsed.as_secs_f64()),
                 "reading_seconds": timed(index).map(|pass| pass.reading.as_secs_f64()),
                 "computing_seconds": timed(index).map(|pass| pass.computing.as_secs_f64()),

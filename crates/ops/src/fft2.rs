@@ -1,27 +1,30 @@
-//! The two-dimensional Fourier transform: along the fast axis, then along the slow one.
+//! The two-dimensional Fourier transform: along the slow axis, then along the fast one.
 //!
 //! ```text
-//!     pass 1: whole rows           pass 2: whole columns
-//!     ┌───────────────────┐        ┌────┬────┬────┬────┐
-//!     │ ▸ ▸ ▸ ▸ ▸ ▸ ▸ ▸ ▸ │        │ ▾▾ │    │    │    │
-//!     ├───────────────────┤        │ ▾▾ │    │    │    │
-//!     │                   │        │ ▾▾ │    │    │    │
-//!     └───────────────────┘        └────┴────┴────┴────┘
+//!     pass 1: whole columns        pass 2: whole rows
+//!     ┌────┬────┬────┬────┐        ┌───────────────────┐
+//!     │ ▾▾ │    │    │    │        │ ▸ ▸ ▸ ▸ ▸ ▸ ▸ ▸ ▸ │
+//!     │ ▾▾ │    │    │    │        ├───────────────────┤
+//!     │ ▾▾ │    │    │    │        │                   │
+//!     └────┴────┴────┴────┘        └───────────────────┘
 //! ```
 //!
 //! Two passes, each of which reads and writes the array once: four transfers, the least possible
 //! for an array that exceeds the budget (Aggarwal and Vitter, "The input/output complexity of
 //! sorting and related problems", 1988). An array that fits the budget takes one pass.
 
+mod between;
+mod passes;
 mod sizes;
 
 use ndarray::{Dimension, Ix2};
 use num_complex::Complex;
 use outcore_storage::{Element, Layout, Sink, Source, Stored, Window};
 use std::fmt;
-use std::marker::PhantomData;
 
-use self::sizes::{NPY_OFFSET, Sizes};
+use self::between::{Between, Cuts, Store};
+use self::passes::{Columns, Rows};
+use self::sizes::{Passes, Sizes};
 use crate::control::Control;
 use crate::fourier::{Direction, Norm, Real};
 use crate::lanes::Lanes;
@@ -67,7 +70,7 @@ pub fn fft2(source: &impl Stored<Ix2>) -> Fft2 {
         direction: Direction::Forward,
         norm: Norm::default(),
         real_part: false,
-        output_offset: NPY_OFFSET,
+        in_place: false,
     }
 }
 
@@ -83,15 +86,15 @@ pub struct Fft2 {
     direction: Direction,
     norm: Norm,
     real_part: bool,
-    output_offset: u64,
+    in_place: bool,
 }
 
 impl Fft2 {
-    /// The first byte of the output's elements in its file, if it is not the usual 128 of a `.npy`
-    /// file. Tiles are cut on page boundaries of the output; results do not depend on it.
+    /// Plans for [`Fft2Plan::run_in_place`]: tiles of columns are cut on the page boundaries of the
+    /// array's file.
     #[must_use]
-    pub fn output_offset(mut self, offset: u64) -> Self {
-        self.output_offset = offset;
+    pub fn in_place(mut self) -> Self {
+        self.in_place = true;
         self
     }
 
@@ -127,32 +130,36 @@ impl Fft2 {
             return Err(Error::Shape(format!("{reason}: its axis {axis} has length 0")));
         }
         let sizes = Sizes::new::<T>(self, resources);
-        let (tilings, passes) = sizes.passes(self.direction)?;
+        let (tiles, passes) = sizes.passes(self.direction)?;
         let array_bytes = self.layout.len() as u64 * sizes.element;
-        // One pass needs no scratch: the tile is the intermediate result.
-        let scratch_bytes = if self.real_part && passes.len() > 1 { array_bytes } else { 0 };
+        let (scratch, kept) = match &tiles {
+            // One pass needs no scratch: the tile is the intermediate result.
+            Passes::One(_) => (false, 0),
+            Passes::Two(cuts) => (self.real_part, sizes.kept_len(cuts)),
+        };
         let plan = Plan {
             operation: sizes.name(self.direction),
             resources,
             passes,
             output_bytes: self.layout.len() as u64 * sizes.written,
-            scratch_bytes,
+            scratch_bytes: if scratch { array_bytes } else { 0 },
+            kept_bytes: kept * sizes.element,
         };
-        let fast = Lanes::new(shape[sizes.fast], sizes.fast, self.direction);
-        let slow = if shape[0] == shape[1] {
-            fast.along(sizes.slow)
+        let slow = Lanes::new(shape[sizes.slow], sizes.slow, self.direction);
+        let fast = if shape[0] == shape[1] {
+            slow.along(sizes.fast)
         } else {
-            Lanes::new(shape[sizes.slow], sizes.slow, self.direction)
+            Lanes::new(shape[sizes.fast], sizes.fast, self.direction)
         };
-        let slow = slow.scaled(self.norm.scale(self.direction, self.layout.len()));
-        Ok(Fft2Plan { plan, tilings, fast, slow, sizes })
+        let fast = fast.scaled(self.norm.scale(self.direction, self.layout.len()));
+        Ok(Fft2Plan { plan, tiles, fast, slow, sizes })
     }
 }
 
 /// A transform that has been planned; runs on any number of arrays of its shape.
 pub struct Fft2Plan<T: Real> {
     plan: Plan,
-    tilings: Vec<Tiling<Ix2>>,
+    tiles: Passes,
     fast: Lanes<T>,
     slow: Lanes<T>,
     sizes: Sizes,
@@ -192,10 +199,10 @@ where
     {
         self.check(&[&source.shape(), &sink.shape()])?;
         let sink = Shared::new(sink);
-        self.run_passes(source, &sink, &sink, control)
+        self.run_passes(source, &sink, &sink, true, control)
     }
 
-    /// Transforms an array in place.
+    /// Transforms an array in place. Fastest by a plan for that, of [`Fft2::in_place`].
     ///
     /// # Errors
     ///
@@ -207,7 +214,7 @@ where
     {
         self.check(&[&array.shape()])?;
         let array = Shared::new(array);
-        self.run_passes(&array, &array, &array, control)
+        self.run_passes(&array, &array, &array, false, control)
     }
 
     /// Transforms a source into a sink that cannot be read back, or not as complex numbers; the
@@ -230,10 +237,10 @@ where
         S: Sink<Complex<T>, Ix2>,
     {
         self.check(&[&source.shape(), &sink.shape()])?;
-        if self.tilings.len() > 1 {
+        if matches!(self.tiles, Passes::Two(_)) {
             self.check(&[&scratch.shape()])?;
         }
-        self.run_passes(source, &Shared::new(scratch), &Shared::new(sink), control)
+        self.run_passes(source, &Shared::new(scratch), &Shared::new(sink), true, control)
     }
 
     fn check(&self, shapes: &[&Ix2]) -> Result<()> {
@@ -245,57 +252,74 @@ where
         )))
     }
 
-    fn run_passes<R, V, S>(
+    /// Runs the passes. Sources and sinks are called once for each piece of a tile, so they may be
+    /// called indirectly: all of this is then compiled once for each type of number.
+    fn run_passes(
         &self,
-        source: &R,
-        between: &V,
-        sink: &S,
+        source: &dyn Source<Complex<T>, Ix2>,
+        between: &dyn Store<Complex<T>>,
+        sink: &dyn WriteShared<Complex<T>, Ix2>,
+        in_blocks: bool,
         control: Control<'_>,
-    ) -> Result<Report>
-    where
-        R: Source<Complex<T>, Ix2>,
-        V: Source<Complex<T>, Ix2> + WriteShared<Complex<T>, Ix2>,
-        S: WriteShared<Complex<T>, Ix2>,
-    {
+    ) -> Result<Report> {
         let mut run = Run::new(&self.plan, control)?;
-        let threads = self.plan.resources.threads.get();
-        let (read, element, written) = (self.sizes.read, self.sizes.element, self.sizes.written);
-        let inner = self.tilings.last().expect("a plan has a pass").tile()[self.sizes.fast];
-        match &self.tilings[..] {
-            [_both] => {
-                let scratch = (self.fast.scratch(threads, 1), self.slow.scratch(threads, inner));
-                run.pass(&self.in_place(0, source, sink, (read, written), |_, tile| {
-                    self.fast.apply(tile, &scratch.0);
-                    self.slow.apply(tile, &scratch.1);
-                }))?;
+        match &self.tiles {
+            Passes::One(tiling) => self.run_at_once(&mut run, source, sink, tiling)?,
+            Passes::Two(cuts) => {
+                let between = Between::new(between, cuts, in_blocks);
+                self.run_columns(&mut run, source, &between, cuts)?;
+                self.run_rows(&mut run, &between, sink, cuts)?;
             }
-            [_rows, _columns] => {
-                let scratch = self.fast.scratch(threads, 1);
-                let kernel = |_: &_, tile: &mut Tile<'_, _, _>| self.fast.apply(tile, &scratch);
-                run.pass(&self.in_place(0, source, between, (read, element), kernel))?;
-                drop(scratch);
-                let scratch = self.slow.scratch(threads, inner);
-                let kernel = |_: &_, tile: &mut Tile<'_, _, _>| self.slow.apply(tile, &scratch);
-                run.pass(&self.in_place(1, between, sink, (element, written), kernel))?;
-            }
-            _ => unreachable!("a plan has one or two passes"),
         }
         Ok(run.finish())
     }
 
-    fn in_place<'a, R, W, K>(
-        &'a self,
-        pass: usize,
-        source: &'a R,
-        sink: &'a W,
-        element_bytes: (u64, u64),
-        kernel: K,
-    ) -> InPlace<'a, Complex<T>, Ix2, R, W, K>
-    where
-        K: Fn(&Window<Ix2>, &mut Tile<'_, Complex<T>, Ix2>) + Sync,
-    {
-        let (tiling, order) = (&self.tilings[pass], self.sizes.layout.order());
-        let slots = self.plan.passes[pass].slots;
-        InPlace { tiling, order, slots, source, sink, element_bytes, kernel, element: PhantomData }
+    fn run_at_once(
+        &self,
+        run: &mut Run<'_, '_>,
+        source: &dyn Source<Complex<T>, Ix2>,
+        sink: &dyn WriteShared<Complex<T>, Ix2>,
+        tiling: &Tiling<Ix2>,
+    ) -> Result<()> {
+        let threads = self.plan.resources.threads.get();
+        let inner = self.sizes.layout.shape()[self.sizes.fast];
+        let scratch = (self.slow.scratch(threads, inner), self.fast.scratch(threads, 1));
+        run.pass(&InPlace {
+            tiling,
+            order: self.sizes.layout.order(),
+            slots: 1,
+            source,
+            sink,
+            element_bytes: (self.sizes.read, self.sizes.written),
+            kernel: |_: &Window<Ix2>, tile: &mut Tile<'_, _, _>| {
+                self.slow.apply(tile, &scratch.0);
+                self.fast.apply(tile, &scratch.1);
+            },
+        })
+    }
+
+    fn run_columns(
+        &self,
+        run: &mut Run<'_, '_>,
+        source: &dyn Source<Complex<T>, Ix2>,
+        between: &Between<'_, Complex<T>>,
+        cuts: &Cuts,
+    ) -> Result<()> {
+        let inner = cuts.columns.tile()[self.sizes.fast];
+        let scratch = self.slow.scratch(self.plan.resources.threads.get(), inner);
+        let (slots, read) = (self.plan.passes[0].slots, self.sizes.read);
+        run.pass(&Columns { cuts, slots, source, between, lanes: &self.slow, scratch, read })
+    }
+
+    fn run_rows(
+        &self,
+        run: &mut Run<'_, '_>,
+        between: &Between<'_, Complex<T>>,
+        sink: &dyn WriteShared<Complex<T>, Ix2>,
+        cuts: &Cuts,
+    ) -> Result<()> {
+        let scratch = self.fast.scratch(self.plan.resources.threads.get(), 1);
+        let (slots, written) = (self.plan.passes[1].slots, self.sizes.written);
+        run.pass(&Rows { cuts, slots, between, sink, lanes: &self.fast, scratch, written })
     }
 }

@@ -26,6 +26,12 @@ pub(crate) struct LaneScratch<T: Real> {
     fft: PerThread<Vec<Complex<T>>>,
 }
 
+impl<T: Real> LaneScratch<T> {
+    pub(crate) fn gathered(&self) -> &PerThread<Vec<Complex<T>>> {
+        &self.gathered
+    }
+}
+
 impl<T: Real> Lanes<T>
 where
     Complex<T>: Element,
@@ -57,11 +63,16 @@ where
         scratch: &LaneScratch<T>,
     ) {
         tile.par_lanes_mut(self.axis, &scratch.gathered, |lane| {
-            scratch.fft.with(|buffer| self.apply_to(lane, buffer));
+            self.apply_to_lane(lane, scratch);
         });
     }
 
-    /// Transforms one lane.
+    /// Transforms one lane, in a thread of the current pool.
+    pub(crate) fn apply_to_lane(&self, lane: &mut [Complex<T>], scratch: &LaneScratch<T>) {
+        scratch.fft.with(|buffer| self.apply_to(lane, buffer));
+    }
+
+    /// Transforms one lane, with a buffer of its own.
     pub(crate) fn apply_to(&self, lane: &mut [Complex<T>], buffer: &mut [Complex<T>]) {
         self.fft.process_with_scratch(lane, buffer);
         if self.scale != T::one() {

@@ -43,6 +43,8 @@ mod control;
 mod error;
 mod fft2;
 mod fourier;
+#[doc(hidden)]
+pub mod kernels;
 mod lanes;
 mod map_tiles;
 mod pass;

@@ -126,7 +126,7 @@ impl<D: Dimension> MapTiles<D> {
         let pass = self.pass(&tiling, cost(&tiling), written as u64);
         let output_bytes = pass.bytes_written;
         let passes = vec![pass];
-        let plan = Plan { operation, resources, passes, output_bytes, scratch_bytes: 0 };
+        let plan = Plan { operation, resources, passes, output_bytes, scratch_bytes: 0, kept_bytes: 0 };
         let (layout, tile) = (self.layout.clone(), self.tile.clone());
         Ok(MapTilesPlan { plan, layout, tile, tiling, elements: PhantomData })
     }
@@ -159,13 +159,15 @@ impl<D: Dimension> MapTiles<D> {
 
     fn pass(&self, tiling: &Tiling<D>, memory: u64, written: u64) -> PassPlan {
         let len = self.layout.len() as u64;
+        let run_bytes = run_bytes(&self.layout, tiling);
         PassPlan {
             name: format!("tiles of {:?}", self.tile.slice()),
             tiles: tiling.len(),
             tile: tiling.tile().slice().to_vec(),
             slots: slots(tiling.len()),
             tile_bytes: tiling.tile().size() as u64 * self.layout.element_bytes() as u64,
-            run_bytes: run_bytes(&self.layout, tiling),
+            run_bytes_read: run_bytes,
+            run_bytes_written: run_bytes / self.layout.element_bytes() as u64 * written,
             bytes_read: self.layout.bytes(),
             bytes_written: len * written,
             memory,
@@ -231,7 +233,6 @@ impl<A: Element, B: Element, D: Dimension> MapTilesPlan<A, B, D> {
                     kernel(window, input, output);
                 });
             },
-            elements: PhantomData,
         })?;
         Ok(run.finish())
     }
@@ -283,7 +284,6 @@ impl<T: Element, D: Dimension> MapTilesPlan<T, T, D> {
             kernel: |window: &_, tile: &mut Tile<'_, T, D>| {
                 each_tile(window, tile.view_mut(), &self.tile, &kernel);
             },
-            element: PhantomData,
         })?;
         Ok(run.finish())
     }

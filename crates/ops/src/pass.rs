@@ -1,7 +1,7 @@
 //! The passes that operations are made of: what is in a slot, and which windows go in and out.
 
 use ndarray::{ArrayView, ArrayViewMut, Dimension};
-use outcore_storage::{Element, Layout, Order, Source, Window};
+use outcore_storage::{Buffer, Element, Layout, Order, Source, Window};
 
 use crate::Result;
 use crate::plan::slots;
@@ -11,28 +11,25 @@ use crate::tiling::Tiling;
 use crate::transfer::{Io, WriteShared};
 
 /// A pass whose kernel works on the tile itself: read a window, compute, write the same window.
-pub(crate) struct InPlace<'a, T, D, R, W, K> {
+pub(crate) struct InPlace<'a, T, D: Dimension, K> {
     pub(crate) tiling: &'a Tiling<D>,
     pub(crate) order: Order,
     /// The tiles in memory at a time.
     pub(crate) slots: usize,
-    pub(crate) source: &'a R,
-    pub(crate) sink: &'a W,
+    pub(crate) source: &'a dyn Source<T, D>,
+    pub(crate) sink: &'a dyn WriteShared<T, D>,
     /// The bytes of an element where it is read and where it is written.
     pub(crate) element_bytes: (u64, u64),
     pub(crate) kernel: K,
-    pub(crate) element: std::marker::PhantomData<fn() -> T>,
 }
 
-impl<T, D, R, W, K> Pass for InPlace<'_, T, D, R, W, K>
+impl<T, D, K> Pass for InPlace<'_, T, D, K>
 where
     T: Element,
     D: Dimension,
-    R: Source<T, D>,
-    W: WriteShared<T, D>,
     K: Fn(&Window<D>, &mut Tile<'_, T, D>) + Sync,
 {
-    type Slot = Vec<T>;
+    type Slot = Buffer<T>;
 
     fn tiles(&self) -> usize {
         self.tiling.len()
@@ -42,23 +39,23 @@ where
         self.slots
     }
 
-    fn slot(&self) -> Vec<T> {
-        vec![T::default(); self.tiling.tile().size()]
+    fn slot(&self) -> Buffer<T> {
+        Buffer::new(self.tiling.tile().size(), self.source.layout().offset())
     }
 
-    fn read(&self, index: usize, slot: &mut Vec<T>, io: &Io) -> Result<u64> {
+    fn read(&self, index: usize, slot: &mut Buffer<T>, io: &Io) -> Result<u64> {
         let window = self.tiling.window(index);
         let mut tile = Tile::new(&window, slot, self.order);
         io.read(self.source, &window, tile.view_mut(), self.order)?;
         Ok(window.len() as u64 * self.element_bytes.0)
     }
 
-    fn compute(&self, index: usize, slot: &mut Vec<T>) {
+    fn compute(&self, index: usize, slot: &mut Buffer<T>) {
         let window = self.tiling.window(index);
         (self.kernel)(&window, &mut Tile::new(&window, slot, self.order));
     }
 
-    fn write(&self, index: usize, slot: &mut Vec<T>, io: &Io) -> Result<u64> {
+    fn write(&self, index: usize, slot: &mut Buffer<T>, io: &Io) -> Result<u64> {
         let window = self.tiling.window(index);
         let tile = Tile::new(&window, slot, self.order);
         io.write(self.sink, &window, tile.view(), self.order)?;
@@ -67,27 +64,24 @@ where
 }
 
 /// A pass whose kernel fills one tile from another: the elements may differ in type.
-pub(crate) struct OutOfPlace<'a, A, B, D, R, W, K> {
+pub(crate) struct OutOfPlace<'a, A, B, D: Dimension, K> {
     pub(crate) tiling: &'a Tiling<D>,
     pub(crate) order: Order,
-    pub(crate) source: &'a R,
-    pub(crate) sink: &'a W,
+    pub(crate) source: &'a dyn Source<A, D>,
+    pub(crate) sink: &'a dyn WriteShared<B, D>,
     /// The bytes of an element where it is read and where it is written.
     pub(crate) element_bytes: (u64, u64),
     pub(crate) kernel: K,
-    pub(crate) elements: std::marker::PhantomData<fn(A) -> B>,
 }
 
-impl<A, B, D, R, W, K> Pass for OutOfPlace<'_, A, B, D, R, W, K>
+impl<A, B, D, K> Pass for OutOfPlace<'_, A, B, D, K>
 where
     A: Element,
     B: Element,
     D: Dimension,
-    R: Source<A, D>,
-    W: WriteShared<B, D>,
     K: Fn(&Window<D>, ArrayView<'_, A, D>, ArrayViewMut<'_, B, D>) + Sync,
 {
-    type Slot = (Vec<A>, Vec<B>);
+    type Slot = (Buffer<A>, Buffer<B>);
 
     fn tiles(&self) -> usize {
         self.tiling.len()
@@ -99,7 +93,8 @@ where
 
     fn slot(&self) -> Self::Slot {
         let len = self.tiling.tile().size();
-        (vec![A::default(); len], vec![B::default(); len])
+        let (source, sink) = (self.source.layout().offset(), self.sink.layout().offset());
+        (Buffer::new(len, source), Buffer::new(len, sink))
     }
 
     fn read(&self, index: usize, slot: &mut Self::Slot, io: &Io) -> Result<u64> {
@@ -125,24 +120,22 @@ where
 }
 
 /// A pass that only reads: a kernel works on each tile, and keeps what it finds.
-pub(crate) struct ReadOnly<'a, T, D, R, K> {
+pub(crate) struct ReadOnly<'a, T, D: Dimension, K> {
     pub(crate) tiling: &'a Tiling<D>,
     pub(crate) order: Order,
-    pub(crate) source: &'a R,
+    pub(crate) source: &'a dyn Source<T, D>,
     pub(crate) element_bytes: u64,
     /// Called with one tile after another, in the order of the tiling.
     pub(crate) kernel: K,
-    pub(crate) element: std::marker::PhantomData<fn() -> T>,
 }
 
-impl<T, D, R, K> Pass for ReadOnly<'_, T, D, R, K>
+impl<T, D, K> Pass for ReadOnly<'_, T, D, K>
 where
     T: Element,
     D: Dimension,
-    R: Source<T, D>,
     K: Fn(&Window<D>, ArrayView<'_, T, D>) + Sync,
 {
-    type Slot = Vec<T>;
+    type Slot = Buffer<T>;
 
     fn tiles(&self) -> usize {
         self.tiling.len()
@@ -152,23 +145,23 @@ where
         slots(self.tiling.len())
     }
 
-    fn slot(&self) -> Vec<T> {
-        vec![T::default(); self.tiling.tile().size()]
+    fn slot(&self) -> Buffer<T> {
+        Buffer::new(self.tiling.tile().size(), self.source.layout().offset())
     }
 
-    fn read(&self, index: usize, slot: &mut Vec<T>, io: &Io) -> Result<u64> {
+    fn read(&self, index: usize, slot: &mut Buffer<T>, io: &Io) -> Result<u64> {
         let window = self.tiling.window(index);
         let mut tile = Tile::new(&window, slot, self.order);
         io.read(self.source, &window, tile.view_mut(), self.order)?;
         Ok(window.len() as u64 * self.element_bytes)
     }
 
-    fn compute(&self, index: usize, slot: &mut Vec<T>) {
+    fn compute(&self, index: usize, slot: &mut Buffer<T>) {
         let window = self.tiling.window(index);
         (self.kernel)(&window, Tile::new(&window, slot, self.order).view());
     }
 
-    fn write(&self, _: usize, _: &mut Vec<T>, _: &Io) -> Result<u64> {
+    fn write(&self, _: usize, _: &mut Buffer<T>, _: &Io) -> Result<u64> {
         Ok(0)
     }
 }

@@ -25,6 +25,8 @@ pub struct Plan {
     pub output_bytes: u64,
     /// The bytes of disk that a scratch file needs while the operation runs.
     pub scratch_bytes: u64,
+    /// The bytes that stay in memory between the passes, and so are neither written nor read there.
+    pub kept_bytes: u64,
 }
 
 /// The cost of one pass.
@@ -41,7 +43,9 @@ pub struct PassPlan {
     /// The bytes of one tile in memory.
     pub tile_bytes: u64,
     /// The bytes of each contiguous run that is read.
-    pub run_bytes: u64,
+    pub run_bytes_read: u64,
+    /// The bytes of each contiguous run that is written; 0 if nothing is.
+    pub run_bytes_written: u64,
     /// The bytes that the pass reads.
     pub bytes_read: u64,
     /// The bytes that the pass writes.
@@ -78,10 +82,17 @@ impl fmt::Display for Plan {
             let plural = if *tiles == 1 { "tile" } else { "tiles" };
             write!(f, "  pass {}  {name:width$}  {tiles:>5} {plural} of {tile:?}, ", index + 1)?;
             write!(f, "{} each, {} at a time, ", Bytes(pass.tile_bytes), pass.slots)?;
-            writeln!(f, "in runs of {}", Bytes(pass.run_bytes))?;
+            write!(f, "reads runs of {}", Bytes(pass.run_bytes_read))?;
+            if pass.run_bytes_written > 0 {
+                write!(f, ", writes runs of {}", Bytes(pass.run_bytes_written))?;
+            }
+            writeln!(f)?;
         }
         let (read, written) = (Bytes(self.bytes_read()), Bytes(self.bytes_written()));
         write!(f, "  reads {read}, writes {written}, holds at most {}", Bytes(self.memory()))?;
+        if self.kept_bytes > 0 {
+            write!(f, ", keeps {} of it between the passes", Bytes(self.kept_bytes))?;
+        }
         write!(f, "; needs {} of disk", Bytes(self.output_bytes + self.scratch_bytes))?;
         if self.scratch_bytes > 0 {
             write!(f, ", {} of it for a while", Bytes(self.scratch_bytes))?;

@@ -6,7 +6,6 @@
 use ndarray::{Array2, ArrayView2, Axis, Dimension, Ix2, Zip};
 use num_complex::Complex;
 use outcore_storage::{Element, Order, Source, Window};
-use std::marker::PhantomData;
 use std::sync::Mutex;
 
 use crate::control::Control;
@@ -172,10 +171,9 @@ fn reduce_rows<T: Element>(
         }
     };
     let element_bytes = source.layout().element_bytes() as u64;
-    let element = PhantomData;
     let mut run = Run::new(&plan.plan, control)?;
     // Rows must be contiguous, whatever the order of the file.
-    run.pass(&ReadOnly { tiling, order: Order::C, source, element_bytes, kernel, element })
+    run.pass(&ReadOnly { tiling, order: Order::C, source, element_bytes, kernel })
 }
 
 /// The plan of a reading pass over rows.
@@ -212,13 +210,14 @@ impl RowsPlan {
             tile: vec![n, columns],
             slots: slots(tiling.len()),
             tile_bytes: (n * columns * element) as u64,
-            run_bytes: run_bytes(&layout, &tiling),
+            run_bytes_read: run_bytes(&layout, &tiling),
+            run_bytes_written: 0,
             bytes_read: layout.bytes(),
             bytes_written: 0,
             memory: cost(n),
         };
         let passes = vec![pass];
-        let plan = Plan { operation, resources, passes, output_bytes: 0, scratch_bytes: 0 };
+        let plan = Plan { operation, resources, passes, output_bytes: 0, scratch_bytes: 0, kept_bytes: 0 };
         Ok(Self { plan, tiling })
     }
 }

@@ -18,10 +18,16 @@
 use ndarray::{ArrayView, ArrayViewMut, ArrayViewMut2, Axis, Dimension, ShapeBuilder};
 use outcore_storage::{Element, Order, Window};
 use rayon::prelude::*;
+use std::ops::RangeInclusive;
 use std::sync::{Mutex, PoisonError};
 
-/// Bytes of neighbouring lanes that are gathered together: two cache lines of each row.
-const GROUP_BYTES: usize = 128;
+/// Bytes of neighbouring lanes that are gathered together: one to four cache lines of each row. With
+/// four, memory has several requests under way; that they leave the second-level cache costs less.
+const GROUP_BYTES: RangeInclusive<usize> = 64..=256;
+/// What is gathered is a small part of the tile at most.
+const GROUP_PART: usize = 16;
+/// Rows that are gathered at a time: of each lane they make a cache line or so.
+const BLOCK_ROWS: usize = 8;
 /// Bytes between gathered lanes: they must not lie a power of two apart, or all of them would
 /// compete for the same few places in the cache.
 const PAD_BYTES: usize = 64;
@@ -93,26 +99,54 @@ pub(crate) fn for_each_gathered<T: Element>(
 ) {
     let (len, width) = group.dim();
     let pitch = lane_pitch::<T>(len);
-    for (index, row) in group.rows().into_iter().enumerate() {
-        let row = row.to_slice().expect("neighbouring lanes are contiguous");
-        for (lane, &element) in row.iter().enumerate() {
-            lanes[lane * pitch + index] = element;
+    let lanes = &mut lanes[..width * pitch];
+    let whole = len - len % BLOCK_ROWS;
+    let (mut blocks, mut rest) = group.view_mut().split_at(Axis(0), whole);
+    for (begin, rows) in (0..).step_by(BLOCK_ROWS).zip(row_blocks(&mut blocks)) {
+        for (lane, to) in lanes.chunks_exact_mut(pitch).enumerate() {
+            let to: &mut [T; BLOCK_ROWS] =
+                (&mut to[begin..begin + BLOCK_ROWS]).try_into().expect("a block");
+            *to = std::array::from_fn(|row| rows[row][lane]);
         }
     }
-    for lane in lanes.chunks_mut(pitch).take(width) {
+    for ((row, lane), &element) in rest.indexed_iter() {
+        lanes[lane * pitch + whole + row] = element;
+    }
+    for lane in lanes.chunks_exact_mut(pitch) {
         each(&mut lane[..len]);
     }
-    for (index, row) in group.rows_mut().into_iter().enumerate() {
-        let row = row.into_slice().expect("neighbouring lanes are contiguous");
-        for (lane, element) in row.iter_mut().enumerate() {
-            *element = lanes[lane * pitch + index];
+    for (begin, mut rows) in (0..).step_by(BLOCK_ROWS).zip(row_blocks(&mut blocks)) {
+        for (lane, from) in lanes.chunks_exact(pitch).enumerate() {
+            let from: &[T; BLOCK_ROWS] =
+                from[begin..begin + BLOCK_ROWS].try_into().expect("a block");
+            for (row, &element) in rows.iter_mut().zip(from) {
+                row[lane] = element;
+            }
         }
     }
+    for ((row, lane), element) in rest.indexed_iter_mut() {
+        *element = lanes[lane * pitch + whole + row];
+    }
+}
+
+/// The rows of a view, a fixed number at a time.
+fn row_blocks<'a, T>(
+    rows: &'a mut ArrayViewMut2<'_, T>,
+) -> impl Iterator<Item = [&'a mut [T]; BLOCK_ROWS]> {
+    let blocks = rows.nrows() / BLOCK_ROWS;
+    let mut rows = rows.rows_mut().into_iter();
+    let mut row = move |_| {
+        let row = rows.next().expect("as many rows as the blocks have");
+        row.into_slice().expect("neighbouring lanes are contiguous")
+    };
+    (0..blocks).map(move |_| std::array::from_fn(&mut row))
 }
 
 /// The number of lanes that are gathered together, of `inner` neighbouring ones.
 pub(crate) fn group_len<T>(inner: usize) -> usize {
-    (GROUP_BYTES / size_of::<T>()).clamp(1, inner.max(1))
+    let bytes = inner.saturating_mul(size_of::<T>()) / GROUP_PART;
+    let bytes = bytes.clamp(*GROUP_BYTES.start(), *GROUP_BYTES.end());
+    (bytes / size_of::<T>()).clamp(1, inner.max(1))
 }
 
 fn lane_pitch<T>(len: usize) -> usize {

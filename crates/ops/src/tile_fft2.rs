@@ -124,7 +124,7 @@ where
             return;
         }
         let (row, column) = (&self.lanes[&columns], &self.lanes[&rows]);
-        let column = column.scaled(self.norm.scale(self.direction, rows * columns));
+        let row = row.scaled(self.norm.scale(self.direction, rows * columns));
         self.scratch.with(|Scratch { tile, gathered, fft }| {
             for (buffer, len) in [&mut *tile, &mut *gathered, &mut *fft].into_iter().zip(self.lens)
             {
@@ -133,12 +133,12 @@ where
             let tile = &mut tile[..rows * columns];
             let mut tile = ArrayViewMut2::from_shape((rows, columns), tile).expect("of this size");
             Zip::from(&mut tile).and(input).for_each(|to, &from| *to = to_complex(from));
-            for lane in tile.rows_mut() {
-                row.apply_to(lane.into_slice().expect("rows are contiguous"), fft);
-            }
             let width = group_len::<Complex<T>>(columns);
             for group in tile.axis_chunks_iter_mut(Axis(1), width) {
                 for_each_gathered(group, gathered, |lane| column.apply_to(lane, fft));
+            }
+            for lane in tile.rows_mut() {
+                row.apply_to(lane.into_slice().expect("rows are contiguous"), fft);
             }
             Zip::from(output).and(&tile).for_each(|to, &from| *to = from_complex(from));
         });

@@ -1,18 +1,21 @@
 //! Copying tiles in and out with several requests under way at a time.
 //!
 //! A disk gives its rate only to those who ask for several things at once. A tile is therefore
-//! halved, along the axis that keeps the longest runs, until its pieces are about a megabyte, and a
-//! few threads that do nothing else copy the pieces.
+//! halved, along the axis that keeps the longest runs, until there is a piece for every thread and
+//! pieces are a few megabytes, and a few threads that do nothing else copy the pieces.
 
 use ndarray::{ArrayView, ArrayViewMut, Axis, Dimension};
 use outcore_storage::{Layout, Order, Result, STAGING_BYTES, Sink, Source, Stored, Window};
 use rayon::ThreadPool;
+use rayon::prelude::*;
+use std::ops::RangeInclusive;
 use std::sync::{PoisonError, RwLock};
 
 /// Requests under way at a time.
 const IO_THREADS: usize = 4;
-/// Bytes of a piece: long enough that the requests of a contiguous tile are long themselves.
-const PIECE_BYTES: usize = 1 << 20;
+/// Bytes of a piece: long enough that the requests of a contiguous tile are long themselves, and its
+/// ends, which need care, are few.
+const PIECE_BYTES: RangeInclusive<usize> = 256 << 10..=4 << 20;
 
 /// The threads that copy tiles.
 #[derive(Debug)]
@@ -26,23 +29,32 @@ impl Io {
     /// Copies a window into a tile.
     pub(crate) fn read<T: Send + Sync, D: Dimension>(
         &self,
-        source: &impl Source<T, D>,
+        source: &(impl Source<T, D> + ?Sized),
         window: &Window<D>,
         tile: ArrayViewMut<'_, T, D>,
         order: Order,
     ) -> Result<()> {
-        self.0.install(|| read_halves(source, window, tile, order))
+        self.0.install(|| read_halves(source, window, tile, order, piece_len::<T, D>(window)))
+    }
+
+    /// Does something with each of `count` parts of a tile, several at a time.
+    pub(crate) fn each(
+        &self,
+        count: usize,
+        part: impl Fn(usize) -> crate::Result<()> + Send + Sync,
+    ) -> crate::Result<()> {
+        self.0.install(|| (0..count).into_par_iter().try_for_each(part))
     }
 
     /// Copies a tile into a window.
     pub(crate) fn write<T: Send + Sync, D: Dimension>(
         &self,
-        sink: &impl WriteShared<T, D>,
+        sink: &(impl WriteShared<T, D> + ?Sized),
         window: &Window<D>,
         tile: ArrayView<'_, T, D>,
         order: Order,
     ) -> Result<()> {
-        self.0.install(|| write_halves(sink, window, tile, order))
+        self.0.install(|| write_halves(sink, window, tile, order, piece_len::<T, D>(window)))
     }
 }
 
@@ -53,43 +65,55 @@ pub(crate) fn staging_bytes(read_bytes: u64, written_bytes: u64) -> u64 {
 }
 
 fn read_halves<T: Send + Sync, D: Dimension>(
-    source: &impl Source<T, D>,
+    source: &(impl Source<T, D> + ?Sized),
     window: &Window<D>,
     tile: ArrayViewMut<'_, T, D>,
     order: Order,
+    piece_len: usize,
 ) -> Result<()> {
-    let Some((axis, middle)) = halves::<T, D>(window, order) else {
+    let Some((axis, middle)) = halves(window, order, piece_len) else {
         return source.read_tile(window, tile);
     };
     let (low, high) = window.split_at(axis, middle);
     let (low_tile, high_tile) = tile.split_at(Axis(axis), middle);
     let (one, other) = rayon::join(
-        || read_halves(source, &low, low_tile, order),
-        || read_halves(source, &high, high_tile, order),
+        || read_halves(source, &low, low_tile, order, piece_len),
+        || read_halves(source, &high, high_tile, order, piece_len),
     );
     one.and(other)
 }
 
 fn write_halves<T: Send + Sync, D: Dimension>(
-    sink: &impl WriteShared<T, D>,
+    sink: &(impl WriteShared<T, D> + ?Sized),
     window: &Window<D>,
     tile: ArrayView<'_, T, D>,
     order: Order,
+    piece_len: usize,
 ) -> Result<()> {
-    let Some((axis, middle)) = halves::<T, D>(window, order) else {
+    let Some((axis, middle)) = halves(window, order, piece_len) else {
         return sink.write(window, tile);
     };
     let (low, high) = window.split_at(axis, middle);
     let (low_tile, high_tile) = tile.split_at(Axis(axis), middle);
     let (one, other) = rayon::join(
-        || write_halves(sink, &low, low_tile, order),
-        || write_halves(sink, &high, high_tile, order),
+        || write_halves(sink, &low, low_tile, order, piece_len),
+        || write_halves(sink, &high, high_tile, order, piece_len),
     );
     one.and(other)
 }
 
-fn halves<T, D: Dimension>(window: &Window<D>, order: Order) -> Option<(usize, usize)> {
-    if window.len() * size_of::<T>() <= PIECE_BYTES {
+/// The most elements that a piece of a window has.
+fn piece_len<T, D: Dimension>(window: &Window<D>) -> usize {
+    let bytes = (window.len() * size_of::<T>()).div_ceil(IO_THREADS);
+    bytes.clamp(*PIECE_BYTES.start(), *PIECE_BYTES.end()) / size_of::<T>()
+}
+
+fn halves<D: Dimension>(
+    window: &Window<D>,
+    order: Order,
+    piece_len: usize,
+) -> Option<(usize, usize)> {
+    if window.len() <= piece_len {
         return None;
     }
     let axis = window.slowest_axis(order)?;
@@ -97,7 +121,7 @@ fn halves<T, D: Dimension>(window: &Window<D>, order: Order) -> Option<(usize, u
 }
 
 /// What several threads can write to at a time.
-pub(crate) trait WriteShared<T, D: Dimension>: Sync {
+pub(crate) trait WriteShared<T, D: Dimension>: Stored<D> + Sync {
     fn write(&self, window: &Window<D>, tile: ArrayView<'_, T, D>) -> Result<()>;
 }
 

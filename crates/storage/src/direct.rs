@@ -11,15 +11,17 @@
 //!             a run: head, whole pages, tail             one request for each run
 //! ```
 //!
-//! Reads take in the neighbours of a run's head and tail. Writes must not, so heads and tails are
-//! written through the page cache; the kernel keeps both ways coherent. All requests of a batch are
-//! under way at a time, through `io_uring` where the kernel has it and one after another elsewhere.
+//! Reads take in the neighbours of a run's head and tail, up to the next sector. Writes must not, so
+//! heads and tails of a page are written through the page cache; the kernel keeps both ways coherent.
+//! All requests of a batch are under way at a time, through `io_uring` where the kernel has it and one
+//! after another elsewhere. A long run that lies at the same distance from a sector in memory as in
+//! the file needs no batch: its middle goes straight to its place.
 //! Sources: Axboe, "Efficient IO with io_uring", 2019; the Linux manual page open(2), `O_DIRECT`.
 #![expect(unsafe_code, reason = "io_uring is given the addresses of buffers")]
 
 use bytemuck::{Pod, Zeroable};
 use io_uring::{IoUring, opcode, types::Fd};
-use rustix::fs::OFlags;
+use rustix::fs::{AtFlags, OFlags, StatxFlags, statx};
 use std::cell::RefCell;
 use std::fs::File;
 use std::io;
@@ -36,9 +38,17 @@ const BATCH_PAGES: usize = STAGING_BYTES / PAGE;
 #[repr(C, align(4096))]
 struct Page([u8; PAGE]);
 
+/// Runs from this length on are transferred without a copy where they can be. Shorter ones do better
+/// together in a batch.
+const LONG: usize = 128 << 10;
+
 /// A second handle on a file, past the page cache.
 #[derive(Debug)]
-pub(crate) struct DirectFile(File);
+pub(crate) struct DirectFile {
+    file: File,
+    /// The unit in which this file can be read, in the file and in memory.
+    sector: usize,
+}
 
 /// A transfer that failed: where, how many bytes, and why.
 #[derive(Debug)]
@@ -61,17 +71,19 @@ enum Transfer {
     Write,
 }
 
-/// Neighbouring pages of the file, next to each other in the batch.
+/// Neighbouring sectors of the file, next to each other in the batch.
 #[derive(Clone, Copy, Debug)]
 struct Span {
     offset: u64,
-    first_page: usize,
-    pages: usize,
+    /// The first byte in the batch.
+    place: usize,
+    bytes: usize,
 }
 
-/// The pages that one thread transfers at a time.
+/// The bytes that one thread transfers at a time.
 struct Batch {
     pages: Vec<Page>,
+    /// The bytes in use: whole sectors.
     used: usize,
     spans: Vec<Span>,
     ring: Option<IoUring>,
@@ -93,7 +105,9 @@ impl DirectFile {
         let flags = i32::try_from(OFlags::DIRECT.bits()).ok()?;
         let path = format!("/proc/self/fd/{}", file.as_raw_fd());
         let file = File::options().read(true).write(writable).custom_flags(flags).open(path);
-        file.ok().map(Self)
+        let file = file.ok()?;
+        let sector = sector(&file).unwrap_or(PAGE);
+        Some(Self { file, sector })
     }
 
     /// Reads runs of bytes, each from its offset.
@@ -104,21 +118,50 @@ impl DirectFile {
         BATCH.with_borrow_mut(|batch| {
             batch.clear();
             let mut targets = Vec::with_capacity(BATCH_PAGES);
-            for (mut offset, mut bytes) in runs {
-                while !bytes.is_empty() {
-                    if batch.room() == 0 {
-                        batch.read(&self.0, &mut targets)?;
-                    }
-                    let skip = in_page(offset);
-                    let len = bytes.len().min(batch.room() * PAGE - skip);
-                    let (target, rest) = bytes.split_at_mut(len);
-                    batch.push(offset - skip as u64, (skip + len).div_ceil(PAGE));
-                    targets.push((skip, target));
-                    (offset, bytes) = (offset + len as u64, rest);
-                }
+            for (offset, bytes) in runs {
+                let (head, middle) = self.without_copy(offset, bytes.as_ptr(), bytes.len());
+                let (head_bytes, rest) = bytes.split_at_mut(head);
+                let (middle_bytes, tail_bytes) = rest.split_at_mut(middle);
+                let middle_offset = offset + head as u64;
+                self.read_run(batch, &mut targets, offset, head_bytes)?;
+                read_exact(&self.file, middle_bytes, middle_offset)?;
+                self.read_run(batch, &mut targets, middle_offset + middle as u64, tail_bytes)?;
             }
-            batch.read(&self.0, &mut targets)
+            batch.read(&self.file, &mut targets)
         })
+    }
+
+    /// Adds a run to the batch, which is read each time it is full.
+    fn read_run<'a>(
+        &self,
+        batch: &mut Batch,
+        targets: &mut Vec<(usize, &'a mut [u8])>,
+        mut offset: u64,
+        mut bytes: &'a mut [u8],
+    ) -> Result<(), Failed> {
+        while !bytes.is_empty() {
+            if batch.room() == 0 {
+                batch.read(&self.file, targets)?;
+            }
+            let skip = in_unit(offset, self.sector);
+            let len = bytes.len().min(batch.room() - skip);
+            let (target, rest) = bytes.split_at_mut(len);
+            batch.push(offset - skip as u64, (skip + len).next_multiple_of(self.sector));
+            targets.push((skip, target));
+            (offset, bytes) = (offset + len as u64, rest);
+        }
+        Ok(())
+    }
+
+    /// How many bytes of a run lie before the part that needs no copy, and how many in it.
+    fn without_copy(&self, offset: u64, memory: *const u8, len: usize) -> (usize, usize) {
+        let congruent = in_unit(offset, self.sector) == memory.addr() % self.sector;
+        if len < LONG || !congruent {
+            return (len, 0);
+        }
+        let head = (self.sector - in_unit(offset, self.sector)) % self.sector;
+        let middle = (len - head) / self.sector * self.sector;
+        (head, middle)
     }
 
     /// Writes runs of bytes, each to its offset: whole pages directly, the rest to `buffered`.
@@ -129,41 +172,82 @@ impl DirectFile {
     ) -> Result<(), Failed> {
         BATCH.with_borrow_mut(|batch| {
             batch.clear();
-            for (offset, bytes) in runs {
-                let head = ((PAGE - in_page(offset)) % PAGE).min(bytes.len());
+            for (mut offset, bytes) in runs {
+                let head = ((PAGE - in_unit(offset, PAGE)) % PAGE).min(bytes.len());
                 let tail = (bytes.len() - head) % PAGE;
                 let (head, rest) = bytes.split_at(head);
                 let (pages, tail) = rest.split_at(rest.len() - tail);
-                let mut offset = offset;
-                write_buffered(buffered, head, &mut offset)?;
-                let mut pages = pages;
-                while !pages.is_empty() {
-                    if batch.room() == 0 {
-                        batch.write(&self.0)?;
-                    }
-                    let (now, later) = pages.split_at(pages.len().min(batch.room() * PAGE));
-                    let span = batch.push(offset, now.len() / PAGE);
-                    batch.bytes_mut(span).copy_from_slice(now);
-                    (offset, pages) = (offset + now.len() as u64, later);
+                write_all(buffered, head, offset)?;
+                offset += head.len() as u64;
+                let congruent = pages.as_ptr().addr().is_multiple_of(self.sector);
+                if pages.len() >= LONG && congruent {
+                    write_all(&self.file, pages, offset)?;
+                } else {
+                    self.write_pages(batch, offset, pages)?;
                 }
-                write_buffered(buffered, tail, &mut offset)?;
+                write_all(buffered, tail, offset + pages.len() as u64)?;
             }
-            batch.write(&self.0)
+            batch.write(&self.file)
         })
     }
+
+    /// Adds whole pages to the batch, which is written each time it is full.
+    fn write_pages(
+        &self,
+        batch: &mut Batch,
+        mut offset: u64,
+        mut pages: &[u8],
+    ) -> Result<(), Failed> {
+        while !pages.is_empty() {
+            if batch.room() < PAGE {
+                batch.write(&self.file)?;
+            }
+            let (now, later) = pages.split_at(pages.len().min(batch.room() / PAGE * PAGE));
+            let span = batch.push(offset, now.len());
+            batch.bytes_mut(span).copy_from_slice(now);
+            (offset, pages) = (offset + now.len() as u64, later);
+        }
+        Ok(())
+    }
 }
 
-fn in_page(offset: u64) -> usize {
-    usize::try_from(offset % PAGE as u64).expect("less than a page")
+/// The unit of direct reads, where the kernel tells it (since Linux 6.1).
+fn sector(file: &File) -> Option<usize> {
+    let known = statx(file, "", AtFlags::EMPTY_PATH, StatxFlags::DIOALIGN).ok()?;
+    let sector = known.stx_dio_offset_align.max(known.stx_dio_mem_align) as usize;
+    (sector.is_power_of_two() && sector <= PAGE).then_some(sector)
 }
 
-fn write_buffered(file: &File, bytes: &[u8], offset: &mut u64) -> Result<(), Failed> {
-    if !bytes.is_empty() {
-        let failed = |error| Failed { offset: *offset, bytes: bytes.len(), error };
-        file.write_all_at(bytes, *offset).map_err(failed)?;
-        *offset += bytes.len() as u64;
+fn in_unit(offset: u64, unit: usize) -> usize {
+    usize::try_from(offset % unit as u64).expect("less than a unit")
+}
+
+/// Reads all of a run; for long ones, which fill the disk's queue by themselves.
+fn read_exact(file: &File, bytes: &mut [u8], offset: u64) -> Result<(), Failed> {
+    let len = bytes.len();
+    let mut got = 0;
+    while got < len {
+        match file.read_at(&mut bytes[got..], offset + got as u64) {
+            Ok(0) => {
+                let error = io::ErrorKind::UnexpectedEof.into();
+                return Err(Failed { offset, bytes: len, error });
+            }
+            Ok(more) => got += more,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            // After the last sector of a file that ends within one, direct reads go no further.
+            Err(_) if !got.is_multiple_of(512) => {
+                let error = io::ErrorKind::UnexpectedEof.into();
+                return Err(Failed { offset, bytes: len, error });
+            }
+            Err(error) => return Err(Failed { offset, bytes: len, error }),
+        }
     }
     Ok(())
+}
+
+fn write_all(file: &File, bytes: &[u8], offset: u64) -> Result<(), Failed> {
+    let failed = |error| Failed { offset, bytes: bytes.len(), error };
+    file.write_all_at(bytes, offset).map_err(failed)
 }
 
 impl Batch {
@@ -172,20 +256,21 @@ impl Batch {
         self.spans.clear();
     }
 
-    /// The pages that are free.
+    /// The bytes that are free; none if there are as many requests as the ring has places.
     fn room(&self) -> usize {
-        self.pages.len() - self.used
+        if self.spans.len() < BATCH_PAGES { self.pages.len() * PAGE - self.used } else { 0 }
     }
 
-    fn push(&mut self, offset: u64, pages: usize) -> Span {
-        let span = Span { offset, first_page: self.used, pages };
-        self.used += pages;
+    fn push(&mut self, offset: u64, bytes: usize) -> Span {
+        let span = Span { offset, place: self.used, bytes };
+        self.used += bytes;
         self.spans.push(span);
         span
     }
 
     fn bytes_mut(&mut self, span: Span) -> &mut [u8] {
-        bytemuck::cast_slice_mut(&mut self.pages[span.first_page..span.first_page + span.pages])
+        let bytes: &mut [u8] = bytemuck::cast_slice_mut(&mut self.pages);
+        &mut bytes[span.place..span.place + span.bytes]
     }
 
     /// Reads all spans and copies what was asked for to its targets.
@@ -222,7 +307,7 @@ impl Batch {
         }
         let outcome = spans.iter().zip(done).map(|(&span, done)| match done {
             Ok(got) => Ok((span, got)),
-            Err(error) => Err(Failed { offset: span.offset, bytes: span.pages * PAGE, error }),
+            Err(error) => Err(Failed { offset: span.offset, bytes: span.bytes, error }),
         });
         let outcome = outcome.collect();
         self.spans = spans;

@@ -26,6 +26,7 @@
 //! [ndarray]: https://docs.rs/ndarray
 
 mod access;
+mod buffer;
 mod direct;
 mod dtype;
 mod element;
@@ -44,6 +45,7 @@ mod source;
 mod window;
 
 pub use access::{Access, CopyOnWrite, ReadOnly, ReadWrite, Writable};
+pub use buffer::Buffer;
 pub use dtype::{ByteOrder, DType};
 pub use element::{Element, Pod};
 pub use error::{Error, ErrorKind, Result};

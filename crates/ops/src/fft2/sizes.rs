@@ -1,10 +1,11 @@
-//! How many rows and columns fit: the tiles of a transform, and the memory of its passes.
+//! How the array is cut: the tiles of both passes, and the memory that they hold.
 
 use ndarray::{Dimension, Ix2};
 use num_complex::Complex;
 use outcore_storage::{Layout, Order};
 
 use super::Fft2;
+use super::between::Cuts;
 use crate::fourier::{Direction, Real};
 use crate::lanes::cost;
 use crate::pass::run_bytes;
@@ -25,17 +26,36 @@ pub(super) struct Sizes {
     pub(super) element: u64,
     pub(super) read: u64,
     pub(super) written: u64,
+    in_place: bool,
     /// Elements of the tables of both axes together.
     tables: u64,
     gathered_len: fn(usize, usize) -> usize,
-    /// The first byte of the output's elements.
-    output_offset: u64,
 }
 
-/// A page of the file system, on whose boundaries tiles are cut.
+/// One pass over the whole array, or two that cut it.
+#[derive(Clone, Debug)]
+pub(super) enum Passes {
+    One(Tiling<Ix2>),
+    Two(Cuts),
+}
+
+/// A choice of tiles.
+struct Choice {
+    cuts: Cuts,
+    slots: usize,
+    memory: [u64; 2],
+    /// How long the transfers take, in units of the time to read one byte of a long run.
+    duration: f64,
+}
+
+/// A page of the file system, on whose boundaries columns are cut.
 const PAGE_BYTES: usize = 4096;
-/// Where the elements of a `.npy` file begin, unless its header is unusually long.
-pub(super) const NPY_OFFSET: u64 = 128;
+/// A tile of rows: runs that are longer get no faster.
+const ROWS_BYTES: u64 = 16 << 20;
+/// The run that is transferred at half the rate of a long one.
+const HALF_RATE_BYTES: f64 = 4096.0;
+/// How much longer the transfers of a pass take with one, two and three tiles under way.
+const OVERLAP: [f64; SLOTS] = [1.5, 1.1, 1.0];
 
 impl Sizes {
     pub(super) fn new<T: Real>(fft2: &Fft2, resources: Resources) -> Self {
@@ -54,9 +74,9 @@ impl Sizes {
             element,
             read: layout.element_bytes() as u64,
             written: if fft2.real_part { element / 2 } else { element },
+            in_place: fft2.in_place,
             tables: cost(shape[fast]).0 + once,
             gathered_len: gathered_len::<Complex<T>>,
-            output_offset: fft2.output_offset,
             layout,
         }
     }
@@ -67,62 +87,108 @@ impl Sizes {
         format!("{name} of {:?} as complex{bits}", self.layout.shape().slice())
     }
 
-    /// One tile of the whole array if the budget allows it, otherwise rows and then columns.
-    pub(super) fn passes(&self, direction: Direction) -> Result<(Vec<Tiling<Ix2>>, Vec<PassPlan>)> {
+    /// One tile of the whole array if the budget allows it, otherwise columns and then rows.
+    pub(super) fn passes(&self, direction: Direction) -> Result<(Passes, Vec<PassPlan>)> {
         let limit = usable(self.resources.memory.bytes());
-        let shape = self.layout.shape();
+        let (rows, columns) = (self.layout.shape()[self.slow], self.layout.shape()[self.fast]);
         if self.both_cost() <= limit {
-            let tiling = self.tiling(shape[self.slow], shape[self.fast]);
-            let bytes = (self.read, self.written);
-            let pass = self.pass("rows and columns", &tiling, 1, self.both_cost(), bytes);
-            return Ok((vec![tiling], vec![pass]));
+            let tiling = self.tiling(rows, columns);
+            let (names, bytes) = (self.pass_names(), self.layout.len() as u64);
+            let name = format!("{} and {}", names.0, names.1);
+            let (read, written) = (bytes * self.read, bytes * self.written);
+            let mut pass = self.pass(&name, &tiling, 1, self.both_cost(), (read, written));
+            (pass.run_bytes_read, pass.run_bytes_written) = (read, written);
+            return Ok((Passes::One(tiling), vec![pass]));
         }
-        let rows = self.preferred(shape[self.slow], shape[self.fast], limit);
-        let (Some(rows), Some((part, slots))) = (rows, self.slow_tiles(limit)) else {
-            let least = self.both_cost().min(self.fast_cost(1).max(self.slow_cost(1, 1)));
+        let Some(choice) = self.best(limit) else {
+            let least = self.both_cost().min(self.rows_cost(1).max(self.columns_cost(1, 1)));
             return Err(refuse(&self.name(direction), least, self.resources));
         };
-        let (names, full) = (self.pass_names(), self.tiling(rows, shape[self.fast]));
-        let (memory, slow_memory) =
-            (self.fast_cost(rows), self.slow_cost(part.tile()[self.fast], slots));
-        let first = self.pass(names.0, &full, SLOTS, memory, (self.read, self.element));
-        let second = self.pass(names.1, &part, slots, slow_memory, (self.element, self.written));
-        Ok((vec![full, part], vec![first, second]))
+        let passes = self.pass_plans(&choice);
+        Ok((Passes::Two(choice.cuts), passes))
     }
 
-    /// As many rows as make a tile of a few megabytes: no more, because long runs get no faster.
-    fn preferred(&self, most: usize, len: usize, limit: u64) -> Option<usize> {
-        const PREFERRED_BYTES: u64 = 16 << 20;
-        let preferred = (PREFERRED_BYTES / (len as u64 * self.element)).max(1);
-        let most = most.min(usize::try_from(preferred).unwrap_or(usize::MAX));
-        greatest(most, limit, |n| self.fast_cost(n))
+    fn pass_plans(&self, choice: &Choice) -> Vec<PassPlan> {
+        let (names, cuts) = (self.pass_names(), &choice.cuts);
+        let row_bytes = cuts.rows.tile()[self.fast] as u64 * self.element;
+        let tile_bytes = cuts.rows.tile()[self.slow] as u64 * row_bytes;
+        let len = self.layout.len() as u64;
+        let between = self.between_len(cuts) * self.element;
+        let (read, written) = (len * self.read, len * self.written);
+        let count = SLOTS.min(cuts.rows.len());
+        let mut columns =
+            self.pass(names.0, &cuts.columns, choice.slots, choice.memory[0], (read, between));
+        let mut rows = self.pass(names.1, &cuts.rows, count, choice.memory[1], (between, written));
+        columns.run_bytes_read = run_bytes(&self.layout, &cuts.columns);
+        let width = cuts.columns.tile()[self.fast] as u64 * self.element;
+        let height = if self.in_place { 1 } else { cuts.rows.tile()[self.slow] as u64 };
+        columns.run_bytes_written = if between == 0 { 0 } else { width * height };
+        rows.run_bytes_read = if between == 0 { 0 } else { tile_bytes };
+        rows.run_bytes_written = tile_bytes / self.element * self.written;
+        vec![columns, rows]
     }
 
-    /// Tiles of whole lanes along the slow axis, and how many of them are in memory at a time:
-    /// three, unless two allow longer runs where runs are short, or none but one fits.
-    fn slow_tiles(&self, limit: u64) -> Option<(Tiling<Ix2>, usize)> {
-        const LONG_RUN_BYTES: u64 = 64 << 10;
-        let most = self.layout.shape()[self.fast];
-        let tiles = |slots| {
-            let n = greatest(most, limit, |n| self.slow_cost(n, slots))?;
-            Some((self.slow_tiling(n), slots))
+    /// The elements that are written and read between the passes.
+    fn between_len(&self, cuts: &Cuts) -> u64 {
+        let rows = cuts.kept_from * cuts.rows.tile()[self.slow];
+        let rows = rows.min(self.layout.shape()[self.slow]);
+        rows as u64 * self.layout.shape()[self.fast] as u64
+    }
+
+    /// The elements that stay in memory between the passes.
+    pub(super) fn kept_len(&self, cuts: &Cuts) -> u64 {
+        self.layout.len() as u64 - self.between_len(cuts)
+    }
+
+    /// The tiles whose transfers take the least time. Wide tiles of columns have long runs, narrow
+    /// ones leave room to keep rows in memory between the passes.
+    fn best(&self, limit: u64) -> Option<Choice> {
+        let (rows, columns) = (self.layout.shape()[self.slow], self.layout.shape()[self.fast]);
+        let most = ROWS_BYTES / (columns as u64 * self.element).max(1);
+        let most = usize::try_from(most).map_or(rows, |most| most.clamp(1, rows));
+        let height = greatest(most, limit, |n| self.rows_cost(n))?;
+        let choices = (1..=SLOTS).flat_map(|slots| {
+            let widest = greatest(columns, limit, |n| self.columns_cost(n, slots)).unwrap_or(0);
+            let widths = std::iter::successors(Some(widest), |width| Some(width / 2));
+            let widths = widths.take_while(|&width| width > 0);
+            widths.map(move |width| self.choice(width, height, slots, limit))
+        });
+        choices.min_by(|one, other| one.duration.total_cmp(&other.duration))
+    }
+
+    fn choice(&self, width: usize, height: usize, slots: usize, limit: u64) -> Choice {
+        let columns = self.column_tiling(width);
+        let rows = self.tiling(height, self.layout.shape()[self.fast]);
+        let mut memory = [self.columns_cost(width, slots), self.rows_cost(height)];
+        let tile = (rows.tile().slice().iter().product::<usize>()) as u64 * self.element;
+        let kept_cost = tile + columns.len() as u64 * KEPT_BLOCK_BYTES;
+        let kept = (limit - memory[0].max(memory[1])) / kept_cost;
+        let kept = usize::try_from(kept).map_or(rows.len(), |kept| kept.min(rows.len()));
+        memory.iter_mut().for_each(|memory| *memory += kept as u64 * kept_cost);
+        let slots = slots.min(columns.len());
+        let (order, slow, fast) = (self.layout.order(), self.slow, self.fast);
+        let kept_from = rows.len() - kept;
+        let cuts = Cuts { columns, rows, order, slow, fast, kept_from };
+        let duration = self.duration(&cuts, slots);
+        Choice { cuts, slots, memory, duration }
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "an estimate")]
+    fn duration(&self, cuts: &Cuts, slots: usize) -> f64 {
+        let (len, between) = (self.layout.len() as f64, self.between_len(cuts) as f64);
+        let between = between * self.element as f64;
+        // The time for each byte of runs as short as those of columns.
+        let short = |element: u64| {
+            let run = (cuts.columns.tile()[self.fast] as u64 * element) as f64;
+            1.0 + HALF_RATE_BYTES / run
         };
-        let run_bytes = |tiling: &Tiling<Ix2>| tiling.tile()[self.fast] as u64 * self.element;
-        let (three, two) = (tiles(SLOTS), tiles(2));
-        match (three, two) {
-            (Some((three, _)), Some((two, slots)))
-                if run_bytes(&three) < LONG_RUN_BYTES && run_bytes(&three) < run_bytes(&two) =>
-            {
-                Some((two, slots))
-            }
-            (Some(three), _) => Some(three),
-            (None, Some(two)) => Some(two),
-            (None, None) => tiles(1),
-        }
+        let written = if self.in_place { short(self.element) } else { 1.0 };
+        let columns = len * self.read as f64 * short(self.read) + between * written;
+        columns * OVERLAP[slots - 1] + between + len * self.written as f64
     }
 
     fn pass_names(&self) -> (&'static str, &'static str) {
-        if self.fast == 1 { ("rows", "columns") } else { ("columns", "rows") }
+        if self.fast == 1 { ("columns", "rows") } else { ("rows", "columns") }
     }
 
     /// Tiles of a length along the slow and along the fast axis.
@@ -133,18 +199,19 @@ impl Sizes {
         Tiling::new(*self.layout.shape(), tile, self.layout.order())
     }
 
-    /// Tiles of at most `n` whole lanes along the slow axis.
+    /// Tiles of at most `n` whole lanes along the slow axis, of whole pages where rows are.
     ///
-    /// Where rows begin at the same place of a page, so do the edges of tiles; otherwise all tiles
-    /// but the last are alike.
-    fn slow_tiling(&self, n: usize) -> Tiling<Ix2> {
+    /// In place their edges fall on page boundaries too: a page that two tiles share would be read
+    /// and written twice. Sources are read by sectors, so there it does not matter.
+    fn column_tiling(&self, n: usize) -> Tiling<Ix2> {
         let shape = self.layout.shape();
-        let (len, element) = (shape[self.fast], usize::try_from(self.element).expect("small"));
+        let (len, element) = (shape[self.fast], self.layout.element_bytes());
         let quantum = PAGE_BYTES / element;
-        let lead =
-            usize::try_from(self.output_offset % PAGE_BYTES as u64).expect("small") / element;
         if len % quantum == 0 && n >= quantum && len > quantum {
-            return self.tiling(shape[self.slow], n / quantum * quantum).with_lead(self.fast, lead);
+            let tiling = self.tiling(shape[self.slow], n / quantum * quantum);
+            let page_offset = self.layout.offset() % PAGE_BYTES as u64;
+            let lead = usize::try_from(page_offset).expect("less than a page") / element;
+            return if self.in_place { tiling.with_lead(self.fast, lead) } else { tiling };
         }
         self.tiling(shape[self.slow], len.div_ceil(len.div_ceil(n)))
     }
@@ -155,43 +222,40 @@ impl Sizes {
         tiling: &Tiling<Ix2>,
         slots: usize,
         memory: u64,
-        (read, written): (u64, u64),
+        (bytes_read, bytes_written): (u64, u64),
     ) -> PassPlan {
-        let (len, tile_len) =
-            (self.layout.len() as u64, tiling.tile().slice().iter().product::<usize>());
+        let tile_len = tiling.tile().slice().iter().product::<usize>();
         PassPlan {
             name: name.to_owned(),
             tiles: tiling.len(),
             tile: tiling.tile().slice().to_vec(),
             slots: slots.min(tiling.len()),
             tile_bytes: tile_len as u64 * self.element,
-            run_bytes: run_bytes(&self.layout, tiling) / self.read * read,
-            bytes_read: len * read,
-            bytes_written: len * written,
+            run_bytes_read: 0,
+            run_bytes_written: 0,
+            bytes_read,
+            bytes_written,
             memory,
         }
     }
 
-    /// The memory of a pass along the fast axis over tiles of `n` lanes.
-    fn fast_cost(&self, n: usize) -> u64 {
-        let (len, lanes) = (self.layout.shape()[self.fast], self.layout.shape()[self.slow]);
-        let tile = len as u64 * n as u64;
-        self.cost(
-            tile,
-            SLOTS.min(lanes.div_ceil(n)),
-            self.scratch(self.fast, 1),
-            self.read,
-            self.element,
-        )
-    }
-
     /// The memory of a pass along the slow axis over tiles of at most `n` lanes, so many at a time.
-    fn slow_cost(&self, n: usize, slots: usize) -> u64 {
+    fn columns_cost(&self, n: usize, slots: usize) -> u64 {
         // The tiles may be narrower than `n`, and then there may be more of them than that asks for.
-        let tiling = self.slow_tiling(n);
+        let tiling = self.column_tiling(n);
         let (len, width) = (self.layout.shape()[self.slow], tiling.tile()[self.fast]);
         let (tile, slots) = (len as u64 * width as u64, slots.min(tiling.len()));
-        self.cost(tile, slots, self.scratch(self.slow, width), self.element, self.written)
+        self.cost(tile, slots, self.scratch(self.slow, width), self.read, self.element)
+    }
+
+    /// The memory of a pass along the fast axis over tiles of `n` lanes. Of more than one lane there
+    /// are two copies: as they are read, and put together.
+    fn rows_cost(&self, n: usize) -> u64 {
+        let (len, lanes) = (self.layout.shape()[self.fast], self.layout.shape()[self.slow]);
+        let copies = if n > 1 { 2 } else { 1 };
+        let slots = copies * SLOTS.min(lanes.div_ceil(n));
+        let scratch = self.scratch(self.fast, 1);
+        self.cost(len as u64 * n as u64, slots, scratch, self.element, self.written)
     }
 
     /// The memory of a single pass along both axes.
@@ -216,3 +280,6 @@ impl Sizes {
         elements.saturating_mul(self.element).saturating_add(staging)
     }
 }
+
+/// What a block that is kept in memory holds besides its elements.
+const KEPT_BLOCK_BYTES: u64 = 64;
