@@ -1,4 +1,4 @@
-"""Outcore beside the disk itself, numpy.memmap, scipy, dask and blosc2, on arrays four times the memory.
+"""Outcore beside the disk itself, numpy.memmap, scipy, dask and blosc2, on arrays larger than memory.
 
     python3 benches/compare.py [--folder DIR] [--runs 3] [--cap 512MiB] [--only WORK..] [--quick]
                                [--timeout 600] [--output TABLE.md]
@@ -157,7 +157,7 @@ def works(cap, base, tools):
 
 
 def environment(target):
-    """A virtual environment with the packages: its Python, their versions, what is missing and why."""
+    """A virtual environment with the packages: its Python, versions, what is missing and why."""
     folder, python = target / "compare-venv", target / "compare-venv/bin/python"
     missing = {}
     if not python.exists():
@@ -286,8 +286,9 @@ def measure(command, target, cap, timeout, is_cold):
     try:
         with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
             begin = time.perf_counter()
-            child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=err, cwd=ROOT,
-                                     start_new_session=True, preexec_fn=group and group.join)
+            child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=err,
+                                     cwd=ROOT, start_new_session=True,
+                                     preexec_fn=group and group.join)
             status, usage = wait(child, timeout, late)
             if status == 0 and target.exists():
                 with target.open("rb") as file:
@@ -415,7 +416,8 @@ class Session:
 
 def head(arguments, cap, base, versions, missing, folder, floor, why_no_group):
     """Where and how it was measured."""
-    outcore = run(["git", "-C", str(ROOT), "describe", "--always", "--tags", "--dirty"]).stdout.strip()
+    describe = ["git", "-C", str(ROOT), "describe", "--always", "--tags", "--dirty"]
+    outcore = run(describe).stdout.strip()
     packages = ", ".join(f"{name} {version}" for name, version in versions.items())
     words = " ".join(["python3", "benches/compare.py", *sys.argv[1:]])
     lines = [
@@ -428,17 +430,17 @@ def head(arguments, cap, base, versions, missing, folder, floor, why_no_group):
         lines.append(f"- **No memory cap**: no control group can be made ({why_no_group}).")
     else:
         extra = f", and {show_bytes(base)} for an interpreter" if base else ""
-        lines.append(f"- Memory cap: a control group of {show_bytes(cap)}{extra}; Outcore's budget is "
-                     f"{show_bytes(cap * 3 // 4)}.")
+        lines.append(f"- Memory cap: a control group of {show_bytes(cap)}{extra}; Outcore's budget "
+                     f"is {show_bytes(cap * 3 // 4)}.")
     if not IS_ROOT:
         lines.append("- **The page cache is not emptied** before each run: that takes root.")
     for name, reason in missing.items():
         lines.append(f"- **Skipped: {name}**: {reason}.")
     lines += [
-        f"- Everything uses all {CORES} cores. Time is from the start of the process, interpreter and "
-        "imports included, until the output is on the disk.",
-        f"- The floor is a direct copy of the input in blocks of {floor[0]} MiB by {floor[1]} threads, "
-        "the fastest of 9 ways that were tried.",
+        f"- Everything uses all {CORES} cores. Time is from the start of the process, interpreter "
+        "and imports included, until the output is on the disk.",
+        f"- The floor is a direct copy of the input in blocks of {floor[0]} MiB by {floor[1]} "
+        "threads, the fastest of 9 ways that were tried.",
         "- MB/s is the size of the input and of the output by the time, whatever else was moved. "
         "Resident memory is the most of the process, with what it maps; the group's is what the cap "
         "limits, with the page cache. Error is the relative L2 error of 3 rows.",
@@ -571,7 +573,8 @@ def main():
     output = arguments.output or target / "compare.md"
     with tempfile.TemporaryDirectory(prefix="outcore-compare-", dir=parent) as folder:
         session = Session(Path(folder), tools, versions, missing, arguments, not why_no_group)
-        tools["floor"] = session.tune_floor(works(cap, base, tools)[0].source, cap + base)
+        fits = next(work for work in works(cap, base, tools) if work.key == "in-memory")
+        tools["floor"] = session.tune_floor(fits.source, cap + base)
         text = head(arguments, cap, base, versions, missing, folder, tools["floor"], why_no_group)
         output.write_text(text + "\n")
         for work in works(cap, base, tools):

@@ -2,8 +2,8 @@
 
     python blosc2_scale.py IN.b2nd OUT.b2nd [_ [THREADS]]
 
-Compression is off (clevel=0) in both files, so that as many bytes move as in the other programs; the
-sizes of chunks and blocks are those that blosc2 chooses.
+Compression is off (clevel=0) in both files, so that as many bytes move as in the other programs;
+the sizes of chunks and blocks are those that blosc2 chooses.
 """
 
 import sys

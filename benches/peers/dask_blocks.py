@@ -1,4 +1,4 @@
-"""A .npy file as a dask array whose blocks are slices of a memory map, each mapped when it is needed.
+"""A .npy file as a dask array whose blocks are slices of a memory map, mapped when needed.
 
 This is how the dask documentation loads memory-mapped files: a delayed function opens the map and
 takes its slice, so that no map of the whole file is passed around in the graph.

@@ -2,9 +2,9 @@
 
     python dask_fft2.py IN.npy OUT.npy [BLOCK_MIB [THREADS]]
 
-Row blocks of BLOCK_MIB (64) are transformed, rechunked to column blocks, and transformed again, with
-scipy.fft, THREADS (2) blocks at a time. (da.fft.fft2 wants the whole array in one block.) Between the
-two, dask holds what the column blocks still need: nearly all of the array.
+Row blocks of BLOCK_MIB (64) are transformed, rechunked to column blocks, and transformed again,
+with scipy.fft, THREADS (2) blocks at a time. (da.fft.fft2 wants the whole array in one block.)
+Between the two, dask holds what the column blocks still need: nearly all of the array.
 """
 
 import sys

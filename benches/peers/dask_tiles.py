@@ -2,8 +2,8 @@
 
     python dask_tiles.py IN.npy OUT.npy [TILE [THREADS]]
 
-Each tile of TILE x TILE (1024) is a block. It is transformed with scipy.fft and its real part kept, THREADS
-(2) tiles at a time.
+Each tile of TILE x TILE (1024) is a block. It is transformed with scipy.fft and its real part kept,
+THREADS (2) tiles at a time.
 """
 
 import sys

@@ -1,10 +1,10 @@
-"""The floor: a copy of a file past the page cache, as fast as the disk will go. Standard library only.
+"""The floor: a copy of a file past the page cache, as fast as the disk will go.
 
     python direct_copy.py IN OUT [BLOCK_MIB [THREADS]]
 
-Each of THREADS (4) takes the next block of BLOCK_MIB (4), reads it and writes it, with O_DIRECT, until
-none is left; so that many transfers are under way at a time. The output's space is reserved at the
-beginning, and the output is on the disk at the end.
+Each of THREADS (4) takes the next block of BLOCK_MIB (4), reads it and writes it, with O_DIRECT,
+until none is left; so that many transfers are under way at a time. The output's space is reserved at
+the beginning, and the output is on the disk at the end. Standard library only.
 """
 
 import mmap

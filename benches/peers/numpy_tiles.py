@@ -2,8 +2,8 @@
 
     python numpy_tiles.py IN.npy OUT.npy [TILE [THREADS]]
 
-A tile of TILE x TILE (1024) is copied, transformed with scipy.fft on THREADS (2), and its real part is
-written to the same place of OUT.
+A tile of TILE x TILE (1024) is copied, transformed with scipy.fft on THREADS (2), and its real part
+is written to the same place of OUT.
 """
 
 import sys
