@@ -1,4 +1,4 @@
-"""Outcore beside the disk itself, numpy.memmap, scipy, dask and blosc2, on arrays larger than memory.
+"""Outcore beside the disk, numpy.memmap, scipy, dask and blosc2, on arrays larger than memory.
 
     python3 benches/compare.py [--folder DIR] [--runs 3] [--cap 512MiB] [--only WORK..] [--quick]
                                [--timeout 600] [--output TABLE.md]
@@ -7,11 +7,11 @@ From a clean checkout: makes a virtual environment of its own below target/, bui
 programs with cargo, makes the inputs, runs everything, and writes a Markdown table. Standard library
 only; what it compares with is in benches/peers, a short program each.
 
-Each run is a process of its own, inside a control group with a memory limit where one can be made (as
-root), with an empty page cache (as root). The competitors take turns: all of them once, then all of
-them again. Time is wall time from the start of the process to the moment when its output is on the
-disk (the output is synced here, whether the program did so or not). After the first run of each, its
-output is checked against the definition.
+Each run is a process of its own, as root inside a control group with a memory limit and with an
+empty page cache. The competitors take turns: all of them once, then all of them again. Time is wall
+time from the start of the process to the moment when its output is on the disk (the output is synced
+here, whether the program did so or not). After the first run of each, its output is checked against
+the definition.
 """
 
 import argparse
@@ -555,6 +555,7 @@ def main():
                         "that took half of it is not run again")
     parser.add_argument("--output", type=Path, help="the table [target/compare.md]")
     arguments = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # So that nothing is left behind.
     cap = arguments.cap // 16 if arguments.quick else arguments.cap
     base = QUICK_BASE if arguments.quick else 0
 
