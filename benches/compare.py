@@ -243,11 +243,10 @@ class Group:
         return int(found[1]) if found else 0
 
     def remove(self):
-        for _ in range(50):
+        deadline = time.monotonic() + 5
+        while self.path.exists() and time.monotonic() < deadline:
             try:
-                return self.path.rmdir()
-            except FileNotFoundError:
-                return None
+                self.path.rmdir()
             except OSError:  # A process may take a moment to be gone.
                 time.sleep(0.1)
 
@@ -372,7 +371,10 @@ class Session:
         """The relative error of sampled rows of an output."""
         script, source = str(PEERS / "check.py"), str(self.inputs / work.source.name)
         done = run([self.tools["python"], script, source, str(target), *work.check.split()])
-        return f"{float(done.stdout):.1e}" if done.returncode == 0 else last_line(done)
+        if done.returncode:
+            return last_line(done)
+        error = float(done.stdout)
+        return f"{error:.1e}" if error else "0"
 
     def compare(self, work):
         """All rounds of a work; the runs, the check and the skipped of each competitor."""
@@ -435,7 +437,7 @@ def head(arguments, cap, base, versions, missing, folder, floor, why_no_group):
     if not IS_ROOT:
         lines.append("- **The page cache is not emptied** before each run: that takes root.")
     for name, reason in missing.items():
-        lines.append(f"- **Skipped: {name}**: {reason}.")
+        lines.append(f"- **Skipped: {name}**: {reason}")
     lines += [
         f"- Everything uses all {CORES} cores. Time is from the start of the process, interpreter "
         "and imports included, until the output is on the disk.",

@@ -5,6 +5,9 @@
 Each of THREADS (4) takes the next block of BLOCK_MIB (4), reads it and writes it, with O_DIRECT,
 until none is left; so that many transfers are under way at a time. The output's space is reserved at
 the beginning, and the output is on the disk at the end. Standard library only.
+
+The buffers lie in huge pages where the kernel has them: of 4 KiB pages, which lie anywhere in memory,
+the kernel makes requests of a MiB at most, and that alone can cost a factor of three.
 """
 
 import mmap
@@ -23,8 +26,13 @@ def main(source, target, block_mib=4, threads=4):
     os.posix_fallocate(writer, 0, -(-size // PAGE) * PAGE)
     offsets, lock, errors = iter(range(0, size, block)), threading.Lock(), []
 
-    def copy_blocks():
-        buffer = memoryview(mmap.mmap(-1, block))  # A map is aligned to pages, as O_DIRECT wants.
+    # A map is aligned to pages, as O_DIRECT wants.
+    buffers = mmap.mmap(-1, block * threads, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    if hasattr(mmap, "MADV_HUGEPAGE"):
+        buffers.madvise(mmap.MADV_HUGEPAGE)
+
+    def copy_blocks(number):
+        buffer = memoryview(buffers)[number * block : (number + 1) * block]
         try:
             while True:
                 with lock:
@@ -37,7 +45,7 @@ def main(source, target, block_mib=4, threads=4):
         except OSError as error:
             errors.append(error)
 
-    team = [threading.Thread(target=copy_blocks) for _ in range(threads)]
+    team = [threading.Thread(target=copy_blocks, args=(number,)) for number in range(threads)]
     for thread in team:
         thread.start()
     for thread in team:
