@@ -19,7 +19,7 @@
 
 use bytemuck::{Pod, Zeroable};
 use io_uring::{IoUring, opcode, types::Fd};
-use rustix::fs::OFlags;
+use rustix::fs::{AtFlags, OFlags, StatxFlags, fstatfs, statx};
 use std::cell::RefCell;
 use std::fs::File;
 use std::io;
@@ -32,9 +32,9 @@ use crate::file_array::STAGING_BYTES;
 pub(crate) const PAGE: usize = 4096;
 const BATCH_PAGES: usize = STAGING_BYTES / PAGE;
 
-#[derive(Clone, Copy, Pod, Zeroable)]
+#[derive(Clone, Copy, Debug, Pod, Zeroable)]
 #[repr(C, align(4096))]
-struct Page([u8; PAGE]);
+pub(crate) struct Page([u8; PAGE]);
 
 /// A second handle on a file, past the page cache.
 #[derive(Debug)]
@@ -92,8 +92,14 @@ impl DirectFile {
     pub(crate) fn of(file: &File, writable: bool) -> Option<Self> {
         let flags = i32::try_from(OFlags::DIRECT.bits()).ok()?;
         let path = format!("/proc/self/fd/{}", file.as_raw_fd());
-        let file = File::options().read(true).write(writable).custom_flags(flags).open(path);
-        file.ok().map(Self)
+        let file =
+            File::options().read(true).write(writable).custom_flags(flags).open(path).ok()?;
+        (!is_cached_all_the_same(&file)).then_some(Self(file))
+    }
+
+    /// The handle, for single requests of whole pages.
+    pub(crate) fn file(&self) -> &File {
+        &self.0
     }
 
     /// Reads runs of bytes, each from its offset.
@@ -151,6 +157,24 @@ impl DirectFile {
             batch.write(&self.0)
         })
     }
+}
+
+/// Whether the file system takes `O_DIRECT` and uses the page cache in spite of it: tmpfs, which has
+/// no other place (since Linux 6.6), and what tells so itself (ext4 that journals data).
+fn is_cached_all_the_same(file: &File) -> bool {
+    const TMPFS: i128 = 0x0102_1994;
+    const RAMFS: i128 = 0x8584_58f6;
+    let in_memory = fstatfs(file).is_ok_and(|stat| [TMPFS, RAMFS].contains(&stat.f_type.into()));
+    let told = statx(file, "", AtFlags::EMPTY_PATH, StatxFlags::DIOALIGN).is_ok_and(|stat| {
+        stat.stx_mask & StatxFlags::DIOALIGN.bits() != 0 && stat.stx_dio_offset_align == 0
+    });
+    in_memory || told
+}
+
+/// How many runs of so many bytes, whole pages, are under way at a time in one call.
+pub(crate) fn runs_at_once(run_bytes: usize) -> usize {
+    let ring = BATCH.with_borrow(|batch| batch.ring.is_some());
+    if ring { (STAGING_BYTES / run_bytes).max(1) } else { 1 }
 }
 
 fn in_page(offset: u64) -> usize {
