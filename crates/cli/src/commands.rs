@@ -1,5 +1,6 @@
 //! The commands, one file each.
 
 pub(crate) mod demo;
+pub(crate) mod disk;
 pub(crate) mod fft2;
 pub(crate) mod info;

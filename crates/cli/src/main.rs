@@ -24,6 +24,7 @@ enum Command {
     Info(commands::info::Args),
     Fft2(commands::fft2::Args),
     Demo(commands::demo::Args),
+    Disk(commands::disk::Args),
 }
 
 fn main() -> ExitCode {
@@ -31,6 +32,7 @@ fn main() -> ExitCode {
         Command::Info(args) => commands::info::run(&args),
         Command::Fft2(args) => commands::fft2::run(&args),
         Command::Demo(args) => commands::demo::run(&args),
+        Command::Disk(args) => commands::disk::run(&args),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -126,7 +126,8 @@ impl<D: Dimension> MapTiles<D> {
         let pass = self.pass(&tiling, cost(&tiling), written as u64);
         let output_bytes = pass.bytes_written;
         let passes = vec![pass];
-        let plan = Plan { operation, resources, passes, output_bytes, scratch_bytes: 0, kept_bytes: 0 };
+        let plan =
+            Plan { operation, resources, passes, output_bytes, scratch_bytes: 0, kept_bytes: 0 };
         let (layout, tile) = (self.layout.clone(), self.tile.clone());
         Ok(MapTilesPlan { plan, layout, tile, tiling, elements: PhantomData })
     }

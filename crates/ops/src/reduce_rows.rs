@@ -217,7 +217,8 @@ impl RowsPlan {
             memory: cost(n),
         };
         let passes = vec![pass];
-        let plan = Plan { operation, resources, passes, output_bytes: 0, scratch_bytes: 0, kept_bytes: 0 };
+        let plan =
+            Plan { operation, resources, passes, output_bytes: 0, scratch_bytes: 0, kept_bytes: 0 };
         Ok(Self { plan, tiling })
     }
 }

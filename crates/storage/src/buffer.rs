@@ -22,7 +22,7 @@ use crate::Element;
 use crate::direct::PAGE;
 
 const HUGE_PAGE: usize = 2 << 20;
-/// Buffers from this size on are aligned to pages.
+/// Buffers from this size on begin at the phase of their file.
 const LARGE: usize = 1 << 20;
 
 /// Elements in memory of their own, zeros at first.
@@ -60,7 +60,7 @@ impl<T: Element> Buffer<T> {
         let phase = if aligned { offset } else { 0 };
         let align = match bytes {
             HUGE_PAGE.. => HUGE_PAGE,
-            LARGE.. => PAGE,
+            PAGE.. => PAGE,
             _ => align_of::<T>(),
         };
         // Never of size 0, which the allocator would not take.

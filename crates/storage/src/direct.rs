@@ -21,7 +21,7 @@
 
 use bytemuck::{Pod, Zeroable};
 use io_uring::{IoUring, opcode, types::Fd};
-use rustix::fs::{AtFlags, OFlags, StatxFlags, statx};
+use rustix::fs::{AtFlags, OFlags, StatxFlags, fstatfs, statx};
 use std::cell::RefCell;
 use std::fs::File;
 use std::io;
@@ -106,8 +106,13 @@ impl DirectFile {
         let path = format!("/proc/self/fd/{}", file.as_raw_fd());
         let file = File::options().read(true).write(writable).custom_flags(flags).open(path);
         let file = file.ok()?;
-        let sector = sector(&file).unwrap_or(PAGE);
+        let sector = sector(&file)?;
         Some(Self { file, sector })
+    }
+
+    /// The handle, for single requests of whole pages.
+    pub(crate) fn file(&self) -> &File {
+        &self.file
     }
 
     /// Reads runs of bytes, each from its offset.
@@ -211,11 +216,31 @@ impl DirectFile {
     }
 }
 
-/// The unit of direct reads, where the kernel tells it (since Linux 6.1).
+/// The unit of direct reads; `None` where the file system takes `O_DIRECT` and uses the page cache in
+/// spite of it: tmpfs, which has no other place (since Linux 6.6), and what tells so itself (ext4
+/// that journals data).
 fn sector(file: &File) -> Option<usize> {
-    let known = statx(file, "", AtFlags::EMPTY_PATH, StatxFlags::DIOALIGN).ok()?;
-    let sector = known.stx_dio_offset_align.max(known.stx_dio_mem_align) as usize;
-    (sector.is_power_of_two() && sector <= PAGE).then_some(sector)
+    const TMPFS: i128 = 0x0102_1994;
+    const RAMFS: i128 = 0x8584_58f6;
+    if fstatfs(file).is_ok_and(|stat| [TMPFS, RAMFS].contains(&stat.f_type.into())) {
+        return None;
+    }
+    // Told since Linux 6.1.
+    let told = statx(file, "", AtFlags::EMPTY_PATH, StatxFlags::DIOALIGN).ok();
+    let told = told.filter(|stat| stat.stx_mask & StatxFlags::DIOALIGN.bits() != 0);
+    let Some(stat) = told else { return Some(PAGE) };
+    let sector = stat.stx_dio_offset_align.max(stat.stx_dio_mem_align) as usize;
+    match stat.stx_dio_offset_align {
+        0 => None,
+        _ if sector.is_power_of_two() && sector <= PAGE => Some(sector),
+        _ => Some(PAGE),
+    }
+}
+
+/// How many runs of so many bytes, whole pages, are under way at a time in one call.
+pub(crate) fn runs_at_once(run_bytes: usize) -> usize {
+    let ring = BATCH.with_borrow(|batch| batch.ring.is_some());
+    if ring { (STAGING_BYTES / run_bytes).max(1) } else { 1 }
 }
 
 fn in_unit(offset: u64, unit: usize) -> usize {

@@ -19,6 +19,7 @@
 //! - [`Source`] and [`Sink`] are what operations read from and write to: files, ndarray arrays, and
 //!   whatever a test wants to put there.
 //! - [`Output`] makes a file appear whole or not at all.
+//! - [`ProbeFile`] is a file to measure a disk with.
 //!
 //! All of the project's `unsafe` lives in this crate, and none of its arithmetic. The crate starts
 //! no threads.
@@ -40,6 +41,7 @@ mod mapped;
 pub mod npy;
 mod options;
 mod output;
+mod probe;
 mod reserve;
 mod source;
 mod window;
@@ -56,5 +58,6 @@ pub use lock::Lock;
 pub use mapped::{Advice, MappedArray, MappedArrayCopy, MappedArrayMut};
 pub use options::{Cache, Options};
 pub use output::Output;
+pub use probe::{PageBuffer, ProbeFile, Way};
 pub use source::{Sink, Source, Stored};
 pub use window::Window;

@@ -114,7 +114,9 @@ where
         let (count, len) = (window.shape[self.cuts.slow], window.shape[self.cuts.fast]);
         let blocks = &mut slot.blocks[..count * len];
         let Some(rows) = &mut slot.rows else {
-            return self.lanes.apply(&mut Tile::new(&window, blocks, self.cuts.order), &self.scratch);
+            return self
+                .lanes
+                .apply(&mut Tile::new(&window, blocks, self.cuts.order), &self.scratch);
         };
         let in_blocks = self.between.is_in_blocks(index);
         rows[..count * len].par_chunks_mut(len).enumerate().for_each(|(row, lane)| {
