@@ -15,7 +15,7 @@ use std::marker::PhantomData;
 
 use crate::control::Control;
 use crate::pass::{InPlace, OutOfPlace, run_bytes};
-use crate::plan::{PassPlan, Plan, Report, Run, refuse, slots, usable};
+use crate::plan::{PassPlan, Plan, Report, Run, SLOTS, duration, refuse, usable};
 use crate::tile::Tile;
 use crate::tiling::Tiling;
 use crate::transfer::{Shared, staging_bytes};
@@ -23,8 +23,8 @@ use crate::{Error, Resources, Result};
 
 /// A kernel on every tile of an array; tiles of one shape, ragged at the ends.
 ///
-/// Cost: one pass that reads the source once and writes the sink once. Memory: three windows of at
-/// least one tile, of each of the two element types, and what the kernel says it needs.
+/// Cost: one pass that reads the source once and writes the sink once. Memory: up to three windows
+/// of at least one tile, of each of the two element types, and what the kernel says it needs.
 ///
 /// ```
 /// use ndarray::Array2;
@@ -80,7 +80,7 @@ impl<D: Dimension> MapTiles<D> {
     ///
     /// # Errors
     ///
-    /// If three tiles of each type, and the kernel in each thread, exceed the budget; the error
+    /// If a tile of each type, and the kernel in each thread, exceed the budget; the error
     /// names the smallest budget that would do.
     pub fn plan<A: Element, B: Element>(
         &self,
@@ -93,7 +93,7 @@ impl<D: Dimension> MapTiles<D> {
     ///
     /// # Errors
     ///
-    /// If three tiles, and the kernel in each thread, exceed the budget.
+    /// If a tile, and the kernel in each thread, exceed the budget.
     pub fn plan_in_place<T: Element>(
         &self,
         resources: impl Into<Resources>,
@@ -109,21 +109,19 @@ impl<D: Dimension> MapTiles<D> {
     ) -> Result<MapTilesPlan<A, B, D>> {
         let operation = format!("{} of {:?}", self.name, self.layout.shape().slice());
         let limit = usable(resources.memory.bytes());
-        let mut tiling = self.tiling(self.tile.clone());
-        let cost = |tiling: &Tiling<D>| self.cost(tiling, slot_bytes, written as u64, resources);
-        if cost(&tiling) > limit {
-            return Err(refuse(&operation, cost(&tiling), resources));
-        }
-        // The window grows along the fastest axis first: that makes its runs longer.
-        for axis in self.layout.axes().rev() {
-            while let Some(wider) = self.wider(&tiling, axis, slot_bytes) {
-                if cost(&wider) > limit {
-                    break;
-                }
-                tiling = wider;
-            }
-        }
-        let pass = self.pass(&tiling, cost(&tiling), written as u64);
+        let cost = |tiling: &Tiling<D>, slots| {
+            self.cost(tiling, slots, slot_bytes, written as u64, resources)
+        };
+        let choices = (1..=SLOTS).rev().filter_map(|slots| {
+            let tiling = self.widest(slot_bytes, |tiling| cost(tiling, slots) <= limit)?;
+            Some((self.duration(&tiling, slots, written as u64), tiling, slots))
+        });
+        let choice = choices.min_by(|one, other| one.0.total_cmp(&other.0));
+        let Some((_, tiling, slots)) = choice else {
+            return Err(refuse(&operation, cost(&self.tiling(self.tile.clone()), 1), resources));
+        };
+        let slots = slots.min(tiling.len());
+        let pass = self.pass(&tiling, slots, cost(&tiling, slots), written as u64);
         let output_bytes = pass.bytes_written;
         let passes = vec![pass];
         let plan =
@@ -132,40 +130,73 @@ impl<D: Dimension> MapTiles<D> {
         Ok(MapTilesPlan { plan, layout, tile, tiling, elements: PhantomData })
     }
 
+    /// The largest window that fits, up to a size from which on it makes no difference. It grows
+    /// along the fastest axis first: that makes its runs longer.
+    fn widest(&self, slot_bytes: u64, fits: impl Fn(&Tiling<D>) -> bool) -> Option<Tiling<D>> {
+        let mut tiling = Some(self.tiling(self.tile.clone())).filter(&fits)?;
+        for axis in self.layout.axes().rev() {
+            while let Some(wider) = self.wider(&tiling, axis, slot_bytes).filter(&fits) {
+                tiling = wider;
+            }
+        }
+        Some(tiling)
+    }
+
+    fn duration(&self, tiling: &Tiling<D>, slots: usize, written: u64) -> f64 {
+        let len = self.layout.len() as u64;
+        let run = run_bytes(&self.layout, tiling);
+        let run_written = run / self.layout.element_bytes() as u64 * written;
+        duration([(self.layout.bytes(), run), (len * written, run_written)], slots)
+    }
+
     fn tiling(&self, window: D) -> Tiling<D> {
         Tiling::new(self.layout.shape().clone(), window, self.layout.order())
     }
 
-    /// A window that is longer along an axis, unless it covers that axis or is large enough.
+    /// A window that is longer along an axis, unless it covers that axis or is large enough: along
+    /// the fastest axis that its runs are long, along the others altogether.
     fn wider(&self, tiling: &Tiling<D>, axis: usize, slot_bytes: u64) -> Option<Tiling<D>> {
         const PREFERRED_BYTES: u64 = 32 << 20;
+        const LONG_RUN_BYTES: u64 = 1 << 20;
         let mut window = tiling.tile().clone();
-        let bytes = |window: &D| window.size() as u64 * slot_bytes;
-        if window[axis] >= self.layout.shape()[axis] || bytes(&window) >= PREFERRED_BYTES {
+        let fastest = self.layout.fastest_axis() == Some(axis);
+        let large = if fastest {
+            run_bytes(&self.layout, tiling) >= LONG_RUN_BYTES
+        } else {
+            window.size() as u64 * slot_bytes >= PREFERRED_BYTES
+        };
+        if window[axis] >= self.layout.shape()[axis] || large {
             return None;
         }
         window[axis] = (window[axis] + self.tile[axis]).min(self.layout.shape()[axis]);
         Some(self.tiling(window))
     }
 
-    fn cost(&self, tiling: &Tiling<D>, slot_bytes: u64, written: u64, resources: Resources) -> u64 {
+    fn cost(
+        &self,
+        tiling: &Tiling<D>,
+        slots: usize,
+        slot_bytes: u64,
+        written: u64,
+        resources: Resources,
+    ) -> u64 {
         let len =
             tiling.tile().slice().iter().fold(1_u64, |len, &axis| len.saturating_mul(axis as u64));
         let read = len.saturating_mul(self.layout.element_bytes() as u64);
-        let tiles = len.saturating_mul(slot_bytes).saturating_mul(slots(tiling.len()) as u64);
+        let tiles = len.saturating_mul(slot_bytes).saturating_mul(slots.min(tiling.len()) as u64);
         let kernels = self.kernel_bytes.saturating_mul(resources.threads.get() as u64);
         let staging = staging_bytes(read, len.saturating_mul(written));
         tiles.saturating_add(kernels).saturating_add(staging)
     }
 
-    fn pass(&self, tiling: &Tiling<D>, memory: u64, written: u64) -> PassPlan {
+    fn pass(&self, tiling: &Tiling<D>, slots: usize, memory: u64, written: u64) -> PassPlan {
         let len = self.layout.len() as u64;
         let run_bytes = run_bytes(&self.layout, tiling);
         PassPlan {
             name: format!("tiles of {:?}", self.tile.slice()),
             tiles: tiling.len(),
             tile: tiling.tile().slice().to_vec(),
-            slots: slots(tiling.len()),
+            slots,
             tile_bytes: tiling.tile().size() as u64 * self.layout.element_bytes() as u64,
             run_bytes_read: run_bytes,
             run_bytes_written: run_bytes / self.layout.element_bytes() as u64 * written,
@@ -226,6 +257,7 @@ impl<A: Element, B: Element, D: Dimension> MapTilesPlan<A, B, D> {
         run.pass(&OutOfPlace {
             tiling: &self.tiling,
             order: self.layout.order(),
+            slots: self.plan.passes[0].slots,
             source,
             sink: &Shared::new(sink),
             element_bytes: (self.layout.element_bytes() as u64, size_of::<B>() as u64),
@@ -278,7 +310,7 @@ impl<T: Element, D: Dimension> MapTilesPlan<T, T, D> {
         run.pass(&InPlace {
             tiling: &self.tiling,
             order: self.layout.order(),
-            slots: slots(self.tiling.len()),
+            slots: self.plan.passes[0].slots,
             source: &array,
             sink: &array,
             element_bytes: (element_bytes, size_of::<T>() as u64),

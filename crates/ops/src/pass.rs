@@ -67,6 +67,8 @@ where
 pub(crate) struct OutOfPlace<'a, A, B, D: Dimension, K> {
     pub(crate) tiling: &'a Tiling<D>,
     pub(crate) order: Order,
+    /// The tiles in memory at a time.
+    pub(crate) slots: usize,
     pub(crate) source: &'a dyn Source<A, D>,
     pub(crate) sink: &'a dyn WriteShared<B, D>,
     /// The bytes of an element where it is read and where it is written.
@@ -88,7 +90,7 @@ where
     }
 
     fn slots(&self) -> usize {
-        slots(self.tiling.len())
+        self.slots
     }
 
     fn slot(&self) -> Self::Slot {

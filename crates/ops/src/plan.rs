@@ -147,6 +147,21 @@ impl<'p, 'c> Run<'p, 'c> {
     }
 }
 
+/// The run that is transferred at half the rate of a long one; `outcore disk` measures it.
+const HALF_RATE_BYTES: f64 = 32768.0;
+/// How much longer a pass takes with one, two and three tiles under way: with one, the disk waits
+/// while the processor works, but reading and writing at once is not faster than in turns.
+const OVERLAP: [f64; SLOTS] = [1.25, 1.05, 1.0];
+
+/// About how long a pass takes that transfers bytes in runs of a length, with so many tiles under way
+/// at a time; in units of the time for one byte of a long run. Plans are chosen by it.
+#[expect(clippy::cast_precision_loss, reason = "an estimate")]
+pub(crate) fn duration<const N: usize>(transfers: [(u64, u64); N], slots: usize) -> f64 {
+    let each =
+        |(bytes, run): (u64, u64)| bytes as f64 * (1.0 + HALF_RATE_BYTES / run.max(1) as f64);
+    transfers.map(each).iter().sum::<f64>() * OVERLAP[slots.clamp(1, SLOTS) - 1]
+}
+
 /// The number of tiles under way at a time.
 pub(crate) fn slots(tiles: usize) -> usize {
     tiles.min(SLOTS)

@@ -17,26 +17,17 @@
 //! after another elsewhere. A long run that lies at the same distance from a sector in memory as in
 //! the file needs no batch: its middle goes straight to its place.
 //! Sources: Axboe, "Efficient IO with io_uring", 2019; the Linux manual page open(2), `O_DIRECT`.
-#![expect(unsafe_code, reason = "io_uring is given the addresses of buffers")]
 
-use bytemuck::{Pod, Zeroable};
-use io_uring::{IoUring, opcode, types::Fd};
 use rustix::fs::{AtFlags, OFlags, StatxFlags, fstatfs, statx};
-use std::cell::RefCell;
 use std::fs::File;
 use std::io;
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 
-use crate::file_array::STAGING_BYTES;
+use crate::batch::{Batch, with_batch};
 
 /// The unit of direct transfers; no file system asks for more.
 pub(crate) const PAGE: usize = 4096;
-const BATCH_PAGES: usize = STAGING_BYTES / PAGE;
-
-#[derive(Clone, Copy, Pod, Zeroable)]
-#[repr(C, align(4096))]
-struct Page([u8; PAGE]);
 
 /// Runs from this length on are transferred without a copy where they can be. Shorter ones do better
 /// together in a batch.
@@ -65,40 +56,6 @@ impl Failed {
     }
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Transfer {
-    Read,
-    Write,
-}
-
-/// Neighbouring sectors of the file, next to each other in the batch.
-#[derive(Clone, Copy, Debug)]
-struct Span {
-    offset: u64,
-    /// The first byte in the batch.
-    place: usize,
-    bytes: usize,
-}
-
-/// The bytes that one thread transfers at a time.
-struct Batch {
-    pages: Vec<Page>,
-    /// The bytes in use: whole sectors.
-    used: usize,
-    spans: Vec<Span>,
-    ring: Option<IoUring>,
-}
-
-thread_local! {
-    static BATCH: RefCell<Batch> = RefCell::new(Batch {
-        pages: vec![Page::zeroed(); BATCH_PAGES],
-        used: 0,
-        spans: Vec::with_capacity(BATCH_PAGES),
-        // Without io_uring (an old kernel, or one that forbids it) requests go one by one.
-        ring: u32::try_from(BATCH_PAGES).ok().and_then(|entries| IoUring::new(entries).ok()),
-    });
-}
-
 impl DirectFile {
     /// Opens a file once more; `None` where its file system has no direct transfers.
     pub(crate) fn of(file: &File, writable: bool) -> Option<Self> {
@@ -120,9 +77,8 @@ impl DirectFile {
         &self,
         runs: impl Iterator<Item = (u64, &'a mut [u8])>,
     ) -> Result<(), Failed> {
-        BATCH.with_borrow_mut(|batch| {
-            batch.clear();
-            let mut targets = Vec::with_capacity(BATCH_PAGES);
+        with_batch(|batch| {
+            let mut targets = Vec::new();
             for (offset, bytes) in runs {
                 let (head, middle) = self.without_copy(offset, bytes.as_ptr(), bytes.len());
                 let (head_bytes, rest) = bytes.split_at_mut(head);
@@ -175,8 +131,7 @@ impl DirectFile {
         buffered: &File,
         runs: impl Iterator<Item = (u64, &'a [u8])>,
     ) -> Result<(), Failed> {
-        BATCH.with_borrow_mut(|batch| {
-            batch.clear();
+        with_batch(|batch| {
             for (mut offset, bytes) in runs {
                 let head = ((PAGE - in_unit(offset, PAGE)) % PAGE).min(bytes.len());
                 let tail = (bytes.len() - head) % PAGE;
@@ -237,12 +192,6 @@ fn sector(file: &File) -> Option<usize> {
     }
 }
 
-/// How many runs of so many bytes, whole pages, are under way at a time in one call.
-pub(crate) fn runs_at_once(run_bytes: usize) -> usize {
-    let ring = BATCH.with_borrow(|batch| batch.ring.is_some());
-    if ring { (STAGING_BYTES / run_bytes).max(1) } else { 1 }
-}
-
 fn in_unit(offset: u64, unit: usize) -> usize {
     usize::try_from(offset % unit as u64).expect("less than a unit")
 }
@@ -273,155 +222,4 @@ fn read_exact(file: &File, bytes: &mut [u8], offset: u64) -> Result<(), Failed> 
 fn write_all(file: &File, bytes: &[u8], offset: u64) -> Result<(), Failed> {
     let failed = |error| Failed { offset, bytes: bytes.len(), error };
     file.write_all_at(bytes, offset).map_err(failed)
-}
-
-impl Batch {
-    fn clear(&mut self) {
-        self.used = 0;
-        self.spans.clear();
-    }
-
-    /// The bytes that are free; none if there are as many requests as the ring has places.
-    fn room(&self) -> usize {
-        if self.spans.len() < BATCH_PAGES { self.pages.len() * PAGE - self.used } else { 0 }
-    }
-
-    fn push(&mut self, offset: u64, bytes: usize) -> Span {
-        let span = Span { offset, place: self.used, bytes };
-        self.used += bytes;
-        self.spans.push(span);
-        span
-    }
-
-    fn bytes_mut(&mut self, span: Span) -> &mut [u8] {
-        let bytes: &mut [u8] = bytemuck::cast_slice_mut(&mut self.pages);
-        &mut bytes[span.place..span.place + span.bytes]
-    }
-
-    /// Reads all spans and copies what was asked for to its targets.
-    fn read(&mut self, file: &File, targets: &mut Vec<(usize, &mut [u8])>) -> Result<(), Failed> {
-        let spans = self.transfer(file, Transfer::Read)?;
-        for ((span, got), (skip, target)) in spans.into_iter().zip(targets.drain(..)) {
-            let (offset, bytes) = (span.offset + skip as u64, target.len());
-            if got < skip + bytes {
-                let error = io::ErrorKind::UnexpectedEof.into();
-                return Err(Failed { offset, bytes, error });
-            }
-            target.copy_from_slice(&self.bytes_mut(span)[skip..skip + bytes]);
-        }
-        Ok(())
-    }
-
-    fn write(&mut self, file: &File) -> Result<(), Failed> {
-        self.transfer(file, Transfer::Write).map(|_| ())
-    }
-
-    /// Transfers all spans and empties the batch; returns the bytes that each got.
-    fn transfer(&mut self, file: &File, transfer: Transfer) -> Result<Vec<(Span, usize)>, Failed> {
-        let spans = std::mem::take(&mut self.spans);
-        self.used = 0;
-        let mut done = match self.at_once(file, transfer, &spans) {
-            Some(results) => results,
-            None => spans.iter().map(|_| Ok(0)).collect(),
-        };
-        // What is not done yet, and the rest of transfers that were cut short.
-        for (span, done) in spans.iter().zip(&mut done) {
-            if let Ok(got) = *done {
-                *done = self.one_by_one(file, transfer, *span, got);
-            }
-        }
-        let outcome = spans.iter().zip(done).map(|(&span, done)| match done {
-            Ok(got) => Ok((span, got)),
-            Err(error) => Err(Failed { offset: span.offset, bytes: span.bytes, error }),
-        });
-        let outcome = outcome.collect();
-        self.spans = spans;
-        self.spans.clear();
-        outcome
-    }
-
-    /// Goes on with a span from its byte `got`, until it is done or the file ends.
-    fn one_by_one(
-        &mut self,
-        file: &File,
-        transfer: Transfer,
-        span: Span,
-        mut got: usize,
-    ) -> io::Result<usize> {
-        let bytes = self.bytes_mut(span);
-        while got < bytes.len() {
-            let offset = span.offset + got as u64;
-            let more = match transfer {
-                Transfer::Read => file.read_at(&mut bytes[got..], offset),
-                Transfer::Write => file.write_at(&bytes[got..], offset),
-            };
-            match more {
-                Ok(0) => break,
-                Ok(more) => got += more,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                // Direct reads go on at sector boundaries only: the file has ended in between.
-                Err(_) if transfer == Transfer::Read && !got.is_multiple_of(512) => break,
-                Err(error) => return Err(error),
-            }
-        }
-        if transfer == Transfer::Write && got < bytes.len() {
-            return Err(io::ErrorKind::WriteZero.into());
-        }
-        Ok(got)
-    }
-
-    /// Hands all spans to the kernel and waits for all of them; `None` without a ring.
-    fn at_once(
-        &mut self,
-        file: &File,
-        transfer: Transfer,
-        spans: &[Span],
-    ) -> Option<Vec<io::Result<usize>>> {
-        if spans.len() < 2 {
-            return None;
-        }
-        let mut ring = self.ring.take()?;
-        let fd = Fd(file.as_raw_fd());
-        for (index, &span) in spans.iter().enumerate() {
-            let bytes = self.bytes_mut(span);
-            let len = u32::try_from(bytes.len()).expect("a batch is small");
-            let entry = match transfer {
-                Transfer::Read => {
-                    opcode::Read::new(fd, bytes.as_mut_ptr(), len).offset(span.offset).build()
-                }
-                Transfer::Write => {
-                    opcode::Write::new(fd, bytes.as_ptr(), len).offset(span.offset).build()
-                }
-            };
-            let entry = entry.user_data(index as u64);
-            // SAFETY: the entry's address and length are those of a part of `self.pages`, which no
-            // other span overlaps, and its file is open. Both stay so until the kernel is done with
-            // the entry, because below either all completions are awaited, or the pages are leaked.
-            // The queue has a place for each page of the batch, so none is refused.
-            unsafe { ring.submission().push(&entry) }.expect("the queue is as long as the batch");
-        }
-        let mut results: Vec<_> = spans.iter().map(|_| Ok(0)).collect();
-        let mut awaited = spans.len();
-        while awaited > 0 {
-            match ring.submit_and_wait(1) {
-                Ok(_) => {}
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) => return Some(self.give_up(&error, spans.len())),
-            }
-            for done in ring.completion() {
-                let index = usize::try_from(done.user_data()).expect("an index");
-                results[index] = usize::try_from(done.result())
-                    .map_err(|_| io::Error::from_raw_os_error(-done.result()));
-                awaited -= 1;
-            }
-        }
-        self.ring = Some(ring);
-        Some(results)
-    }
-
-    /// Leaves the pages to the kernel, which may still write to them, and goes on without a ring.
-    fn give_up(&mut self, error: &io::Error, spans: usize) -> Vec<io::Result<usize>> {
-        std::mem::forget(std::mem::replace(&mut self.pages, vec![Page::zeroed(); BATCH_PAGES]));
-        (0..spans).map(|_| Err(io::Error::new(error.kind(), error.to_string()))).collect()
-    }
 }

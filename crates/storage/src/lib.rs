@@ -27,6 +27,7 @@
 //! [ndarray]: https://docs.rs/ndarray
 
 mod access;
+mod batch;
 mod buffer;
 mod direct;
 mod dtype;
@@ -47,6 +48,7 @@ mod source;
 mod window;
 
 pub use access::{Access, CopyOnWrite, ReadOnly, ReadWrite, Writable};
+pub use batch::POOL_BYTES;
 pub use buffer::Buffer;
 pub use dtype::{ByteOrder, DType};
 pub use element::{Element, Pod};

@@ -17,7 +17,8 @@ use std::ops::{Deref, DerefMut};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-use crate::direct::{self, DirectFile, PAGE};
+use crate::batch;
+use crate::direct::{DirectFile, PAGE};
 use crate::file_array::new_layout;
 use crate::options::{absolute, array};
 use crate::{Buffer, ByteOrder, Error, FileArray, FileArrayMut, Format, Order, Result, reserve};
@@ -141,7 +142,7 @@ impl ProbeFile {
     /// How many runs of so many bytes, whole pages, one call of a [`FileArray`] past the page cache
     /// has under way at a time. Every thread that calls has as many.
     pub fn runs_at_once(run_bytes: usize) -> usize {
-        direct::runs_at_once(run_bytes)
+        batch::runs_at_once(run_bytes)
     }
 }
 

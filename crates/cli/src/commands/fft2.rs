@@ -6,7 +6,7 @@ use num_complex::Complex;
 use outcore_ops::{
     Direction, Norm, Real, SinkExt, SourceExt, TileFft2, ToComplex, fft2, ifft2, map_tiles,
 };
-use outcore_storage::{Element, FileArray, FileInfo, Source};
+use outcore_storage::{DType, Element, FileArray, FileInfo, Source};
 use std::path::PathBuf;
 
 use crate::args::{OutputArgs, RawArgs, ResourceArgs};
@@ -74,33 +74,54 @@ pub(crate) fn run(args: &Args) -> Outcome<()> {
         return Err(format!("{path}: has shape {shape:?} with {axes} axes; fft2 needs 2").into());
     }
     args.output.check(&args.input)?;
-    with_element!(info.dtype,
-        real T => {
-            let file: FileArray<T, Ix2> = args.raw.open(&info)?;
-            transform(args, &info, &file.map_source(T::to_complex))
-        },
-        complex T => transform(args, &info, &args.raw.open::<T>(&info)?)
-    )
+    match info.dtype {
+        // Read as they are: in tiles, that takes half the memory of complex numbers.
+        DType::F32 if args.tile.is_some() => real_tiles(args, &info, &args.raw.open::<f32>(&info)?),
+        DType::F64 if args.tile.is_some() => real_tiles(args, &info, &args.raw.open::<f64>(&info)?),
+        dtype => with_element!(dtype,
+            real T => {
+                let file: FileArray<T, Ix2> = args.raw.open(&info)?;
+                transform(args, &info, &file.map_source(T::to_complex))
+            },
+            complex T => transform(args, &info, &args.raw.open::<T>(&info)?)
+        ),
+    }
 }
 
 /// A source whose own type is forgotten: what follows is compiled twice, for `f32` and `f64`, and
 /// not once for each type of element.
-type AnySource<'a, T> = &'a dyn Source<Complex<T>, Ix2>;
+type AnySource<'a, T> = &'a dyn Source<T, Ix2>;
 
 /// Transforms a source of complex numbers, to complex or to real numbers.
-fn transform<T>(args: &Args, info: &FileInfo, source: AnySource<'_, T>) -> Outcome<()>
+fn transform<T>(args: &Args, info: &FileInfo, source: AnySource<'_, Complex<T>>) -> Outcome<()>
 where
     T: Real + Element,
     Complex<T>: Element,
 {
+    let same = |x: Complex<T>| x;
     match args.tile {
-        Some(tile) if args.real => each_tile(args, info, source, tile, |x: Complex<T>| x.re),
-        Some(tile) => each_tile(args, info, source, tile, |x: Complex<T>| x),
+        Some(tile) if args.real => each_tile(args, info, source, tile, same, |x: Complex<T>| x.re),
+        Some(tile) => each_tile(args, info, source, tile, same, same),
         None => whole(args, info, source),
     }
 }
 
-fn whole<T>(args: &Args, info: &FileInfo, source: AnySource<'_, T>) -> Outcome<()>
+/// Transforms each tile of a source of real numbers.
+fn real_tiles<T>(args: &Args, info: &FileInfo, source: AnySource<'_, T>) -> Outcome<()>
+where
+    T: Real + Element,
+    Complex<T>: Element,
+{
+    let tile = args.tile.expect("tiles are asked for");
+    let complex = |x: T| Complex::new(x, T::zero());
+    if args.real {
+        each_tile(args, info, source, tile, complex, |x: Complex<T>| x.re)
+    } else {
+        each_tile(args, info, source, tile, complex, |x: Complex<T>| x)
+    }
+}
+
+fn whole<T>(args: &Args, info: &FileInfo, source: AnySource<'_, Complex<T>>) -> Outcome<()>
 where
     T: Real + Element,
     Complex<T>: Element,
@@ -134,14 +155,16 @@ where
     job.finish(plan, &report)
 }
 
-fn each_tile<T, B>(
+fn each_tile<A, T, B>(
     args: &Args,
     info: &FileInfo,
-    source: AnySource<'_, T>,
+    source: AnySource<'_, A>,
     tile: Ix2,
+    complex: impl Fn(A) -> Complex<T> + Copy + Sync,
     result: impl Fn(Complex<T>) -> B + Copy + Sync,
 ) -> Outcome<()>
 where
+    A: Element,
     T: Real,
     Complex<T>: Element,
     B: Element,
@@ -152,14 +175,19 @@ where
     let shape = source.shape();
     let fft = TileFft2::<T>::new(shape, tile, direction, args.norm.into(), resources);
     let request = map_tiles(&source, tile).kernel_bytes(fft.bytes()).named("fft2 per tile");
-    let tiles = request.plan::<Complex<T>, B>(resources);
+    let tiles = request.plan::<A, B>(resources);
     let tiles = tiles.map_err(|error| format!("{}: {error}", info.path.display()))?;
     if !job.announce(tiles.plan())? {
         return Ok(());
     }
     let mut output = args.output.create::<B, Ix2>(&source.layout())?;
     let report = job.run(tiles.plan(), |control| {
-        tiles.run(&source, &mut output, |_, tile, out| fft.apply(tile, out, |x| x, result), control)
+        tiles.run(
+            &source,
+            &mut output,
+            |_, tile, out| fft.apply(tile, out, complex, result),
+            control,
+        )
     })?;
     output.commit()?;
     job.finish(tiles.plan(), &report)

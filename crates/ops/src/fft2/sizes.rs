@@ -9,7 +9,7 @@ use super::between::Cuts;
 use crate::fourier::{Direction, Real};
 use crate::lanes::cost;
 use crate::pass::run_bytes;
-use crate::plan::{PassPlan, SLOTS, greatest, refuse, usable};
+use crate::plan::{PassPlan, SLOTS, duration, greatest, refuse, usable};
 use crate::tile::gathered_len;
 use crate::tiling::Tiling;
 use crate::transfer::staging_bytes;
@@ -52,11 +52,6 @@ struct Choice {
 const PAGE_BYTES: usize = 4096;
 /// A tile of rows: runs that are longer get no faster.
 const ROWS_BYTES: u64 = 16 << 20;
-/// The run that is transferred at half the rate of a long one.
-const HALF_RATE_BYTES: f64 = 4096.0;
-/// How much longer the transfers of a pass take with one, two and three tiles under way.
-const OVERLAP: [f64; SLOTS] = [1.5, 1.1, 1.0];
-
 impl Sizes {
     pub(super) fn new<T: Real>(fft2: &Fft2, resources: Resources) -> Self {
         let layout = fft2.layout.clone();
@@ -101,7 +96,7 @@ impl Sizes {
             return Ok((Passes::One(tiling), vec![pass]));
         }
         let Some(choice) = self.best(limit) else {
-            let least = self.both_cost().min(self.rows_cost(1).max(self.columns_cost(1, 1)));
+            let least = self.both_cost().min(self.rows_cost(1).max(self.columns_cost(1, 1, 1)));
             return Err(refuse(&self.name(direction), least, self.resources));
         };
         let passes = self.pass_plans(&choice);
@@ -148,7 +143,8 @@ impl Sizes {
         let most = usize::try_from(most).map_or(rows, |most| most.clamp(1, rows));
         let height = greatest(most, limit, |n| self.rows_cost(n))?;
         let choices = (1..=SLOTS).flat_map(|slots| {
-            let widest = greatest(columns, limit, |n| self.columns_cost(n, slots)).unwrap_or(0);
+            let widest =
+                greatest(columns, limit, |n| self.columns_cost(n, slots, height)).unwrap_or(0);
             let widths = std::iter::successors(Some(widest), |width| Some(width / 2));
             let widths = widths.take_while(|&width| width > 0);
             widths.map(move |width| self.choice(width, height, slots, limit))
@@ -157,9 +153,9 @@ impl Sizes {
     }
 
     fn choice(&self, width: usize, height: usize, slots: usize, limit: u64) -> Choice {
-        let columns = self.column_tiling(width);
+        let columns = self.column_tiling(width, height);
         let rows = self.tiling(height, self.layout.shape()[self.fast]);
-        let mut memory = [self.columns_cost(width, slots), self.rows_cost(height)];
+        let mut memory = [self.columns_cost(width, slots, height), self.rows_cost(height)];
         let tile = (rows.tile().slice().iter().product::<usize>()) as u64 * self.element;
         let kept_cost = tile + columns.len() as u64 * KEPT_BLOCK_BYTES;
         let kept = (limit - memory[0].max(memory[1])) / kept_cost;
@@ -173,18 +169,15 @@ impl Sizes {
         Choice { cuts, slots, memory, duration }
     }
 
-    #[expect(clippy::cast_precision_loss, reason = "an estimate")]
     fn duration(&self, cuts: &Cuts, slots: usize) -> f64 {
-        let (len, between) = (self.layout.len() as f64, self.between_len(cuts) as f64);
-        let between = between * self.element as f64;
-        // The time for each byte of runs as short as those of columns.
-        let short = |element: u64| {
-            let run = (cuts.columns.tile()[self.fast] as u64 * element) as f64;
-            1.0 + HALF_RATE_BYTES / run
-        };
-        let written = if self.in_place { short(self.element) } else { 1.0 };
-        let columns = len * self.read as f64 * short(self.read) + between * written;
-        columns * OVERLAP[slots - 1] + between + len * self.written as f64
+        let (len, between) = (self.layout.len() as u64, self.between_len(cuts) * self.element);
+        let width = cuts.columns.tile()[self.fast] as u64;
+        let row_tile = cuts.rows.tile().size() as u64 * self.element;
+        let block = width * cuts.rows.tile()[self.slow] as u64 * self.element;
+        let written_run = if self.in_place { width * self.element } else { block };
+        let columns = [(len * self.read, width * self.read), (between, written_run)];
+        let rows = [(between, row_tile), (len * self.written, row_tile)];
+        duration(columns, slots) + duration(rows, SLOTS)
     }
 
     fn pass_names(&self) -> (&'static str, &'static str) {
@@ -199,21 +192,37 @@ impl Sizes {
         Tiling::new(*self.layout.shape(), tile, self.layout.order())
     }
 
-    /// Tiles of at most `n` whole lanes along the slow axis, of whole pages where rows are.
-    ///
-    /// In place their edges fall on page boundaries too: a page that two tiles share would be read
-    /// and written twice. Sources are read by sectors, so there it does not matter.
-    fn column_tiling(&self, n: usize) -> Tiling<Ix2> {
+    /// Tiles of at most `n` whole lanes along the slow axis, for row tiles of a height: as even as
+    /// whole multiples of the quantum allow.
+    fn column_tiling(&self, n: usize, height: usize) -> Tiling<Ix2> {
         let shape = self.layout.shape();
-        let (len, element) = (shape[self.fast], self.layout.element_bytes());
-        let quantum = PAGE_BYTES / element;
-        if len % quantum == 0 && n >= quantum && len > quantum {
-            let tiling = self.tiling(shape[self.slow], n / quantum * quantum);
-            let page_offset = self.layout.offset() % PAGE_BYTES as u64;
-            let lead = usize::try_from(page_offset).expect("less than a page") / element;
-            return if self.in_place { tiling.with_lead(self.fast, lead) } else { tiling };
+        let len = shape[self.fast];
+        let quantum = self.quantum(height);
+        let quantum = if n >= quantum { quantum } else { 1 };
+        let even = len.div_ceil(len.div_ceil(n / quantum * quantum));
+        let tiling = self.tiling(shape[self.slow], even.next_multiple_of(quantum).min(len));
+        let page_offset = self.layout.offset() % PAGE_BYTES as u64;
+        let lead = usize::try_from(page_offset).expect("less than a page") / self.element_bytes();
+        if self.in_place && quantum > 1 && tiling.len() > 1 {
+            return tiling.with_lead(self.fast, lead);
         }
-        self.tiling(shape[self.slow], len.div_ceil(len.div_ceil(n)))
+        tiling
+    }
+
+    /// Columns that are best left together. In place, where rows are whole pages, pages too: a page
+    /// that two tiles share would be read and written twice. Out of place as many as make whole rows
+    /// of a block, which then is a single window of the array between the passes.
+    fn quantum(&self, height: usize) -> usize {
+        let len = self.layout.shape()[self.fast];
+        if !self.in_place {
+            return len / gcd(len, height);
+        }
+        let page = PAGE_BYTES / self.element_bytes();
+        if len.is_multiple_of(page) { page } else { 1 }
+    }
+
+    fn element_bytes(&self) -> usize {
+        self.layout.element_bytes()
     }
 
     fn pass(
@@ -240,9 +249,9 @@ impl Sizes {
     }
 
     /// The memory of a pass along the slow axis over tiles of at most `n` lanes, so many at a time.
-    fn columns_cost(&self, n: usize, slots: usize) -> u64 {
+    fn columns_cost(&self, n: usize, slots: usize, height: usize) -> u64 {
         // The tiles may be narrower than `n`, and then there may be more of them than that asks for.
-        let tiling = self.column_tiling(n);
+        let tiling = self.column_tiling(n, height);
         let (len, width) = (self.layout.shape()[self.slow], tiling.tile()[self.fast]);
         let (tile, slots) = (len as u64 * width as u64, slots.min(tiling.len()));
         self.cost(tile, slots, self.scratch(self.slow, width), self.read, self.element)
@@ -279,6 +288,10 @@ impl Sizes {
         let staging = staging_bytes(tile.saturating_mul(read), tile.saturating_mul(written));
         elements.saturating_mul(self.element).saturating_add(staging)
     }
+}
+
+fn gcd(one: usize, other: usize) -> usize {
+    if other == 0 { one } else { gcd(other, one % other) }
 }
 
 /// What a block that is kept in memory holds besides its elements.
