@@ -126,7 +126,7 @@ fn single_dependencies_stay_in_their_place() {
         assert!(name.starts_with("crates/cli/") || name.starts_with("datasets/"), "{name}");
     }
     for name in everywhere("io_uring") {
-        assert_eq!(name, "crates/storage/src/direct.rs");
+        assert_eq!(name, "crates/storage/src/batch.rs");
     }
 }
 

@@ -10,7 +10,7 @@ use std::sync::Mutex;
 
 use crate::control::Control;
 use crate::pass::{ReadOnly, run_bytes};
-use crate::plan::{PassPlan, Plan, Run, greatest, refuse, slots, usable};
+use crate::plan::{PassPlan, Plan, Run, SLOTS, greatest, refuse, slots, usable};
 use crate::tiling::Tiling;
 use crate::transfer::staging_bytes;
 use crate::{Error, Resources, Result};
@@ -197,7 +197,7 @@ impl RowsPlan {
             let tile = (n * columns * element) as u64;
             let read = (n * columns * layout.element_bytes()) as u64;
             let numbers = (n * len + rows + columns) * 16 + result_len * 8;
-            tile * slots(rows.div_ceil(n)) as u64 + numbers as u64 + staging_bytes(read, 0)
+            tile * slots(rows.div_ceil(n)) as u64 + numbers as u64 + staging_bytes(read, 0, SLOTS)
         };
         let operation = format!("{name} of {:?}", layout.shape().slice());
         let most = rows.min(PREFERRED_BYTES / (columns * element).max(1)).max(1);

@@ -5,9 +5,7 @@
 //! pieces are a few megabytes, and a few threads that do nothing else copy the pieces.
 
 use ndarray::{ArrayView, ArrayViewMut, Axis, Dimension};
-use outcore_storage::{
-    Layout, Order, POOL_BYTES, Result, STAGING_BYTES, Sink, Source, Stored, Window,
-};
+use outcore_storage::{Layout, Order, Result, STAGING_BYTES, Sink, Source, Stored, Window};
 use rayon::ThreadPool;
 use rayon::prelude::*;
 use std::ops::RangeInclusive;
@@ -60,13 +58,12 @@ impl Io {
     }
 }
 
-/// What sources and sinks may hold besides tiles, while tiles of these bytes are read and written.
-pub(crate) fn staging_bytes(read_bytes: u64, written_bytes: u64) -> u64 {
+/// What sources and sinks may hold besides tiles, while tiles of these bytes are read and written: at
+/// the same time, unless there is one tile alone.
+pub(crate) fn staging_bytes(read_bytes: u64, written_bytes: u64, slots: usize) -> u64 {
     let most = (IO_THREADS * STAGING_BYTES) as u64;
-    let pool = POOL_BYTES as u64;
-    read_bytes.min(most)
-        + written_bytes.min(most)
-        + pool.min(read_bytes.saturating_add(written_bytes))
+    let (read, written) = (read_bytes.min(most), written_bytes.min(most));
+    if slots == 1 { read.max(written) } else { read + written }
 }
 
 fn read_halves<T: Send + Sync, D: Dimension>(

@@ -6,12 +6,12 @@ mod support;
 use ndarray::{Array2, Array3, Ix2};
 use num_complex::Complex;
 use outcore_ops::{
-    Budget, Control, Plan, Progress, Report, SinkExt, SourceExt, ToComplex, dft2_bins, fft2, ifft2,
-    map_tiles, thumbnail,
+    Budget, Control, Fft2, Plan, Progress, Report, SinkExt, SourceExt, ToComplex, dft2_bins, fft2,
+    ifft2, map_tiles, thumbnail,
 };
 use outcore_storage::{FileArrayMut, Order};
 use support::watch::Counting;
-use support::{ORDERS, folder, random, resources, tightest};
+use support::{ORDERS, folder, in_order, needed, random, resources, tightest};
 
 type C32 = Complex<f32>;
 
@@ -64,6 +64,45 @@ fn a_transform_reads_and_writes_the_array_once_in_each_pass() {
         assert_eq!(plan.plan().output_bytes, BYTES);
         assert_eq!(plan.plan().scratch_bytes, 0);
     });
+}
+
+/// The largest budget that takes two passes.
+fn largest_of_two(request: &Fft2) -> u64 {
+    let passes =
+        |bytes| request.plan::<f32>(resources(bytes, 1)).map_or(2, |plan| plan.plan().passes.len());
+    let (mut two, mut one) = (0, 1 << 30);
+    while one - two > 1 {
+        let middle = two + (one - two) / 2;
+        if passes(middle) == 2 { two = middle } else { one = middle }
+    }
+    two
+}
+
+#[test]
+fn rows_that_stay_in_memory_are_neither_written_nor_read_between_the_passes() {
+    for order in ORDERS {
+        let source = Counting::new(random::<f32>(SHAPE, order, 7));
+        let request = fft2(&source);
+        let mut kept = 0;
+        let (least, most) =
+            (needed(|bytes| request.plan::<f32>(resources(bytes, 1))), largest_of_two(&request));
+        for step in 0..=8 {
+            let budget = least + (most - least) * step / 8;
+            let plan = request.plan::<f32>(resources(budget, 1)).unwrap();
+            let bytes = plan.plan().kept_bytes;
+            assert!(bytes <= budget && plan.plan().memory() <= budget);
+            let source = Counting::new(&source.inner);
+            let mut sink = Counting::new(in_order(&Array2::<C32>::zeros(SHAPE), order));
+            let mut last = None;
+            let control = Control::new().on_progress(|progress| last = Some(progress));
+            let report = plan.run(&source, &mut sink, control).unwrap();
+            agrees(plan.plan(), &report, last);
+            assert_eq!(source.bytes(), (BYTES, 0));
+            assert_eq!(sink.bytes(), (BYTES - bytes, 2 * BYTES - bytes));
+            kept = kept.max(bytes);
+        }
+        assert!(kept > BYTES / 10, "{kept} bytes are kept at most, so this shows nothing");
+    }
 }
 
 #[test]

@@ -115,7 +115,14 @@ fn the_place_of_an_array_in_its_file_changes_no_bit() {
             let mut file: FileArrayMut<Complex<f32>, Ix2> =
                 options.create_raw(&path, SHAPE).unwrap();
             file.write_window(whole(), &field).unwrap();
-            let plan = fft2(&file).in_place().plan::<f32>(resources(4 << 20, 2)).unwrap();
+            let plan = fft2(&file).plan::<f32>(resources(5 << 20, 2)).unwrap();
+            assert_eq!(plan.plan().passes.len(), 2);
+            let path = folder.path().join("out.raw");
+            let mut sink: FileArrayMut<Complex<f32>, Ix2> =
+                options.create_raw(&path, SHAPE).unwrap();
+            plan.run(&file, &mut sink, Control::new()).unwrap();
+            results.insert(bits(&sink.read().unwrap()));
+            let plan = fft2(&file).in_place().plan::<f32>(resources(5 << 20, 2)).unwrap();
             assert_eq!(plan.plan().passes.len(), 2);
             plan.run_in_place(&mut file, Control::new()).unwrap();
             results.insert(bits(&file.read().unwrap()));

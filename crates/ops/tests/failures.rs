@@ -40,7 +40,8 @@ fn is_fault(error: &Error) -> bool {
 
 #[test]
 fn a_failing_read_of_the_source_surfaces() {
-    for call in [0, 1, 2, 7, 39] {
+    let reads = two_passes(1).plan().passes[0].tiles;
+    for call in [0, 1, 2, reads / 2, reads - 1] {
         within(LIMIT, move || {
             let mut source = Faulty::new(input());
             source.fail_read = Some(call);
@@ -54,7 +55,9 @@ fn a_failing_read_of_the_source_surfaces() {
 
 #[test]
 fn a_failing_write_surfaces_in_either_pass() {
-    let writes = two_passes(1).plan().passes.iter().map(|pass| pass.tiles).sum::<usize>();
+    let mut counted = Faulty::new(Array2::<C64>::zeros(SHAPE));
+    two_passes(2).run(&input(), &mut counted, Control::new()).unwrap();
+    let writes = counted.calls().1;
     for call in [0, 1, 5, writes / 2, writes - 1] {
         within(LIMIT, move || {
             let mut sink = Faulty::new(Array2::<C64>::zeros(SHAPE));
@@ -62,7 +65,9 @@ fn a_failing_write_surfaces_in_either_pass() {
             let source = input();
             let error = two_passes(2).run(&source, &mut sink, Control::new()).unwrap_err();
             assert!(is_fault(&error), "{error}");
-            assert_eq!(sink.calls().1, call + 1, "it goes on after a failure");
+            // Those that other threads had begun are finished.
+            let calls = sink.calls().1;
+            assert!((call + 1..call + 5).contains(&calls), "{calls}: it goes on after a failure");
             assert_eq!(source, input());
         });
     }
@@ -186,13 +191,16 @@ fn a_slow_source_gives_the_same_result() {
 #[test]
 fn reading_and_writing_overlap() {
     within(LIMIT, || {
-        let (plan, mut source) = (two_passes(2), Faulty::new(input()));
+        let plan = two_passes(2);
+        assert_eq!(plan.plan().passes[1].slots, 3);
+        let mut scratch = Faulty::new(Array2::<C64>::zeros(SHAPE));
         let mut sink = Faulty::new(Array2::<C64>::zeros(SHAPE));
-        (source.delay, sink.delay) = (Duration::from_millis(20), Duration::from_millis(20));
-        let report = plan.run(&source, &mut sink, Control::new()).unwrap();
-        let first = report.passes[0];
-        let one_after_another = first.reading + first.writing;
-        assert!(first.elapsed < one_after_another * 4 / 5, "{first:?}");
+        scratch.delay = Duration::from_millis(5);
+        sink.delay = scratch.delay;
+        let report = plan.run_through(&input(), &mut scratch, &mut sink, Control::new()).unwrap();
+        let second = report.passes[1];
+        let one_after_another = second.reading + second.writing;
+        assert!(second.elapsed < one_after_another * 4 / 5, "{second:?}");
     });
 }
 

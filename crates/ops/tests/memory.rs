@@ -59,10 +59,17 @@ unsafe impl GlobalAlloc for Counted {
 #[global_allocator]
 static ALLOCATOR: Counted = Counted;
 
-/// Two tests at a time would count each other's memory.
+/// Two tests at a time would count each other's memory. What storage holds for as long as the process
+/// lives, once it transfers something past the page cache, is the process's and no operation's.
 fn alone() -> MutexGuard<'static, ()> {
     static ALONE: Mutex<()> = Mutex::new(());
-    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+    let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let folder = folder().unwrap();
+    let options = Options::new().cache(Cache::Bypass);
+    let path = folder.path().join("first.npy");
+    let file: FileArrayMut<u8, Ix2> = options.create(path, (1, 8192)).unwrap();
+    file.read().unwrap();
+    alone
 }
 
 /// The most that work takes from the heap at a time.
@@ -76,7 +83,8 @@ fn peak(work: impl FnOnce()) -> u64 {
 /// Checks a peak against its budget, and that a large array makes use of the budget.
 fn within(peak: u64, budget: u64, large: bool, what: &str) {
     assert!(peak <= budget, "{what}: took {peak} of {budget} bytes, {} too many", peak - budget);
-    assert!(!large || peak > budget / 2, "{what}: took only {peak} of {budget} bytes");
+    // Half may be reserved for sources and sinks that copy, which arrays in memory do not.
+    assert!(!large || peak > budget * 2 / 5, "{what}: took only {peak} of {budget} bytes");
 }
 
 /// Transforms in place an array that is in memory already.

@@ -10,7 +10,8 @@
 //!
 //! Small pages lie anywhere in memory, and each is a segment of its own for the disk: with them runs
 //! of 16 KiB were read at half the rate. So batches are parts of huge pages. They are lent to
-//! whichever thread transfers something, and there are as many as there were threads at a time.
+//! whichever thread transfers something, and there are as many as there were threads at a time: for
+//! up to four, 2 MiB for as long as the process lives.
 #![expect(unsafe_code, reason = "io_uring is given the addresses of buffers")]
 
 use io_uring::{IoUring, opcode, types::Fd};
@@ -25,8 +26,8 @@ use crate::direct::{Failed, PAGE};
 
 /// Bytes of one batch.
 pub(crate) const BATCH_BYTES: usize = 512 << 10;
-/// Bytes that up to four threads hold together to transfer runs past the page cache: a huge page.
-pub const POOL_BYTES: usize = 2 << 20;
+/// Bytes that are allocated at a time: a huge page, enough for four threads.
+const POOL_BYTES: usize = 2 << 20;
 /// Requests of one batch.
 const REQUESTS: usize = BATCH_BYTES / PAGE;
 
@@ -85,7 +86,7 @@ pub(crate) fn runs_at_once(run_bytes: usize) -> usize {
 impl Batch {
     /// As many batches as a huge page has room for. They are never freed, so that memory which the
     /// kernel may write to is never used for anything else.
-    fn huge_page() -> impl Iterator<Item = Self> {
+    pub(crate) fn huge_page() -> impl Iterator<Item = Self> {
         let memory: &'static mut Buffer<u8> = Box::leak(Box::new(Buffer::new(POOL_BYTES, 0)));
         memory.chunks_exact_mut(BATCH_BYTES).map(|memory| Self {
             memory,
@@ -96,7 +97,7 @@ impl Batch {
         })
     }
 
-    fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         self.used = 0;
         self.spans.clear();
     }
@@ -247,5 +248,11 @@ impl Batch {
     fn give_up(&mut self, error: &io::Error, spans: usize) -> Vec<io::Result<usize>> {
         self.memory = &mut [];
         (0..spans).map(|_| Err(io::Error::new(error.kind(), error.to_string()))).collect()
+    }
+
+    /// A batch as on a kernel without rings.
+    #[cfg(test)]
+    pub(crate) fn without_ring(&mut self) {
+        self.ring = None;
     }
 }

@@ -77,19 +77,25 @@ impl DirectFile {
         &self,
         runs: impl Iterator<Item = (u64, &'a mut [u8])>,
     ) -> Result<(), Failed> {
-        with_batch(|batch| {
-            let mut targets = Vec::new();
-            for (offset, bytes) in runs {
-                let (head, middle) = self.without_copy(offset, bytes.as_ptr(), bytes.len());
-                let (head_bytes, rest) = bytes.split_at_mut(head);
-                let (middle_bytes, tail_bytes) = rest.split_at_mut(middle);
-                let middle_offset = offset + head as u64;
-                self.read_run(batch, &mut targets, offset, head_bytes)?;
-                read_exact(&self.file, middle_bytes, middle_offset)?;
-                self.read_run(batch, &mut targets, middle_offset + middle as u64, tail_bytes)?;
-            }
-            batch.read(&self.file, &mut targets)
-        })
+        with_batch(|batch| self.read_with(batch, runs))
+    }
+
+    fn read_with<'a>(
+        &self,
+        batch: &mut Batch,
+        runs: impl Iterator<Item = (u64, &'a mut [u8])>,
+    ) -> Result<(), Failed> {
+        let mut targets = Vec::new();
+        for (offset, bytes) in runs {
+            let (head, middle) = self.without_copy(offset, bytes.as_ptr(), bytes.len());
+            let (head_bytes, rest) = bytes.split_at_mut(head);
+            let (middle_bytes, tail_bytes) = rest.split_at_mut(middle);
+            let middle_offset = offset + head as u64;
+            self.read_run(batch, &mut targets, offset, head_bytes)?;
+            read_exact(&self.file, middle_bytes, middle_offset)?;
+            self.read_run(batch, &mut targets, middle_offset + middle as u64, tail_bytes)?;
+        }
+        batch.read(&self.file, &mut targets)
     }
 
     /// Adds a run to the batch, which is read each time it is full.
@@ -131,24 +137,31 @@ impl DirectFile {
         buffered: &File,
         runs: impl Iterator<Item = (u64, &'a [u8])>,
     ) -> Result<(), Failed> {
-        with_batch(|batch| {
-            for (mut offset, bytes) in runs {
-                let head = ((PAGE - in_unit(offset, PAGE)) % PAGE).min(bytes.len());
-                let tail = (bytes.len() - head) % PAGE;
-                let (head, rest) = bytes.split_at(head);
-                let (pages, tail) = rest.split_at(rest.len() - tail);
-                write_all(buffered, head, offset)?;
-                offset += head.len() as u64;
-                let congruent = pages.as_ptr().addr().is_multiple_of(self.sector);
-                if pages.len() >= LONG && congruent {
-                    write_all(&self.file, pages, offset)?;
-                } else {
-                    self.write_pages(batch, offset, pages)?;
-                }
-                write_all(buffered, tail, offset + pages.len() as u64)?;
+        with_batch(|batch| self.write_with(batch, buffered, runs))
+    }
+
+    fn write_with<'a>(
+        &self,
+        batch: &mut Batch,
+        buffered: &File,
+        runs: impl Iterator<Item = (u64, &'a [u8])>,
+    ) -> Result<(), Failed> {
+        for (mut offset, bytes) in runs {
+            let head = ((PAGE - in_unit(offset, PAGE)) % PAGE).min(bytes.len());
+            let tail = (bytes.len() - head) % PAGE;
+            let (head, rest) = bytes.split_at(head);
+            let (pages, tail) = rest.split_at(rest.len() - tail);
+            write_all(buffered, head, offset)?;
+            offset += head.len() as u64;
+            let congruent = pages.as_ptr().addr().is_multiple_of(self.sector);
+            if pages.len() >= LONG && congruent {
+                write_all(&self.file, pages, offset)?;
+            } else {
+                self.write_pages(batch, offset, pages)?;
             }
-            batch.write(&self.file)
-        })
+            write_all(buffered, tail, offset + pages.len() as u64)?;
+        }
+        batch.write(&self.file)
     }
 
     /// Adds whole pages to the batch, which is written each time it is full.
@@ -222,4 +235,107 @@ fn read_exact(file: &File, bytes: &mut [u8], offset: u64) -> Result<(), Failed> 
 fn write_all(file: &File, bytes: &[u8], offset: u64) -> Result<(), Failed> {
     let failed = |error| Failed { offset, bytes: bytes.len(), error };
     file.write_all_at(bytes, offset).map_err(failed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Buffer;
+    use proptest::prelude::*;
+    use std::ops::Range;
+
+    const FILE_BYTES: usize = 3 << 20;
+
+    fn pattern(seed: usize, len: usize) -> Vec<u8> {
+        (0..len).map(|index| ((index + seed) * 2_654_435_761 >> 13).to_le_bytes()[0]).collect()
+    }
+
+    /// Runs that do not overlap, in the order of the file: short, long, next to each other and apart.
+    fn runs() -> impl Strategy<Value = Vec<Range<usize>>> {
+        let gap = prop_oneof![Just(0_usize), 1_usize..600, 1_usize..20_000];
+        let len = prop_oneof![1_usize..600, 4096_usize..20_000, LONG..LONG + 9000, LONG..1 << 20];
+        prop::collection::vec((gap, len), 1..40).prop_map(|parts| {
+            let mut end = 0;
+            let runs = parts.into_iter().map(|(gap, len)| {
+                let begin = (end + gap).min(FILE_BYTES);
+                end = (begin + len).min(FILE_BYTES);
+                begin..end
+            });
+            runs.filter(|run| !run.is_empty()).collect()
+        })
+    }
+
+    /// A file in a folder whose file system has direct transfers; `None` where none is known.
+    fn file_of(bytes: &[u8]) -> Option<(File, DirectFile)> {
+        let file = tempfile::tempfile_in(env!("CARGO_MANIFEST_DIR")).ok()?;
+        file.write_all_at(bytes, 0).unwrap();
+        let direct = DirectFile::of(&file, true)?;
+        Some((file, direct))
+    }
+
+    /// A batch with a ring, if the kernel has rings, and one without.
+    fn batches() -> Vec<Batch> {
+        let mut batches: Vec<_> = Batch::huge_page().take(2).collect();
+        batches[1].without_ring();
+        batches
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(60) })]
+
+        #[test]
+        fn every_path_reads_and_writes_the_same_bytes(
+            runs in runs(),
+            // How far memory is from a sector, and the file.
+            phase in prop_oneof![Just(0_usize), Just(128), 0_usize..512],
+        ) {
+            let before = pattern(1, FILE_BYTES);
+            let Some((file, direct)) = file_of(&before) else { return Ok(()) };
+            for (number, mut batch) in batches().into_iter().enumerate() {
+                // The same distances between runs in memory as in the file: some need no copy.
+                let mut memory = Buffer::<u8>::new(FILE_BYTES + 512, 0);
+                let mut rest = &mut memory[phase..];
+                let (mut targets, mut place) = (Vec::new(), 0);
+                for run in &runs {
+                    let (_, later) = rest.split_at_mut(run.start - place);
+                    let (target, later) = later.split_at_mut(run.len());
+                    targets.push((run.start as u64, target));
+                    (rest, place) = (later, run.end);
+                }
+                batch.clear();
+                direct.read_with(&mut batch, targets.into_iter()).map_err(|f| f.error).unwrap();
+                let after = pattern(2 + number, FILE_BYTES);
+                let mut expected = vec![0; FILE_BYTES];
+                file.read_exact_at(&mut expected, 0).unwrap();
+                for run in &runs {
+                    let read = &memory[phase + run.start..phase + run.end];
+                    prop_assert!(*read == expected[run.clone()], "{run:?} differs");
+                    expected[run.clone()].copy_from_slice(&after[run.clone()]);
+                }
+                memory[phase..phase + FILE_BYTES].copy_from_slice(&after);
+                let written = runs.iter().map(|run| {
+                    (run.start as u64, &memory[phase + run.start..phase + run.end])
+                });
+                batch.clear();
+                direct.write_with(&mut batch, &file, written).map_err(|f| f.error).unwrap();
+                let mut found = vec![0; FILE_BYTES];
+                file.read_exact_at(&mut found, 0).unwrap();
+                prop_assert!(found == expected, "the file differs");
+            }
+        }
+    }
+
+    #[test]
+    fn a_file_that_ends_within_a_run_is_an_error_by_every_path() {
+        let Some((_file, direct)) = file_of(&pattern(1, 300_000)) else { return };
+        for (offset, len) in [(0, 300_001), (299_000, 4096), (0, 1 << 20), (400_000, 10)] {
+            for mut batch in batches() {
+                let mut memory = Buffer::<u8>::new(len, 0);
+                batch.clear();
+                let runs = [(offset, &mut memory[..])].into_iter();
+                let failed = direct.read_with(&mut batch, runs).unwrap_err();
+                assert_eq!(failed.error.kind(), io::ErrorKind::UnexpectedEof);
+            }
+        }
+    }
 }

@@ -48,7 +48,6 @@ mod source;
 mod window;
 
 pub use access::{Access, CopyOnWrite, ReadOnly, ReadWrite, Writable};
-pub use batch::POOL_BYTES;
 pub use buffer::Buffer;
 pub use dtype::{ByteOrder, DType};
 pub use element::{Element, Pod};

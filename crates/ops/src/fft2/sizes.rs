@@ -141,24 +141,25 @@ impl Sizes {
         let (rows, columns) = (self.layout.shape()[self.slow], self.layout.shape()[self.fast]);
         let most = ROWS_BYTES / (columns as u64 * self.element).max(1);
         let most = usize::try_from(most).map_or(rows, |most| most.clamp(1, rows));
-        let height = greatest(most, limit, |n| self.rows_cost(n))?;
-        let choices = (1..=SLOTS).flat_map(|slots| {
-            let widest =
-                greatest(columns, limit, |n| self.columns_cost(n, slots, height)).unwrap_or(0);
-            let widths = std::iter::successors(Some(widest), |width| Some(width / 2));
-            let widths = widths.take_while(|&width| width > 0);
-            widths.map(move |width| self.choice(width, height, slots, limit))
+        let tallest = greatest(most, limit, |n| self.rows_cost(n))?;
+        let choices = halvings(tallest).flat_map(|height| {
+            (1..=SLOTS).flat_map(move |slots| {
+                let cost = |n| self.columns_cost(n, slots, height);
+                let widest = greatest(columns, limit, cost).unwrap_or(0);
+                halvings(widest).filter_map(move |width| self.choice(width, height, slots, limit))
+            })
         });
         choices.min_by(|one, other| one.duration.total_cmp(&other.duration))
     }
 
-    fn choice(&self, width: usize, height: usize, slots: usize, limit: u64) -> Choice {
+    /// `None` if it does not fit: of narrower tiles there may be more under way.
+    fn choice(&self, width: usize, height: usize, slots: usize, limit: u64) -> Option<Choice> {
         let columns = self.column_tiling(width, height);
         let rows = self.tiling(height, self.layout.shape()[self.fast]);
         let mut memory = [self.columns_cost(width, slots, height), self.rows_cost(height)];
         let tile = (rows.tile().slice().iter().product::<usize>()) as u64 * self.element;
         let kept_cost = tile + columns.len() as u64 * KEPT_BLOCK_BYTES;
-        let kept = (limit - memory[0].max(memory[1])) / kept_cost;
+        let kept = limit.checked_sub(memory[0].max(memory[1]))? / kept_cost;
         let kept = usize::try_from(kept).map_or(rows.len(), |kept| kept.min(rows.len()));
         memory.iter_mut().for_each(|memory| *memory += kept as u64 * kept_cost);
         let slots = slots.min(columns.len());
@@ -166,7 +167,7 @@ impl Sizes {
         let kept_from = rows.len() - kept;
         let cuts = Cuts { columns, rows, order, slow, fast, kept_from };
         let duration = self.duration(&cuts, slots);
-        Choice { cuts, slots, memory, duration }
+        Some(Choice { cuts, slots, memory, duration })
     }
 
     fn duration(&self, cuts: &Cuts, slots: usize) -> f64 {
@@ -285,9 +286,15 @@ impl Sizes {
         let elements =
             [tile.saturating_mul(slots as u64), threads.saturating_mul(scratch), self.tables];
         let elements = elements.into_iter().fold(0_u64, u64::saturating_add);
-        let staging = staging_bytes(tile.saturating_mul(read), tile.saturating_mul(written));
+        let (read, written) = (tile.saturating_mul(read), tile.saturating_mul(written));
+        let staging = staging_bytes(read, written, slots);
         elements.saturating_mul(self.element).saturating_add(staging)
     }
+}
+
+/// A number, its half, the half of that, down to 1; nothing if it is 0.
+fn halvings(from: usize) -> impl Iterator<Item = usize> {
+    std::iter::successors(Some(from), |n| Some(n / 2)).take_while(|&n| n > 0)
 }
 
 fn gcd(one: usize, other: usize) -> usize {
