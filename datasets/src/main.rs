@@ -50,7 +50,7 @@ fn write(rows: usize, columns: usize, path: &Path) -> Result<u64, Box<dyn Error>
     let terrain = Terrain::new(rows, columns)?;
     // The same bytes on every machine, whatever its own byte order.
     let options = Options::new().byte_order(ByteOrder::Little);
-    let mut output = Output::with_options(path, (rows, columns), &options, false)?;
+    let mut output = Output::with_options(path, (rows, columns), &options)?;
     let width = columns.clamp(1, BAND_LEN);
     let height = rows.clamp(1, (BAND_LEN / width).max(1));
     let mut tile = Array2::zeros((height, width));

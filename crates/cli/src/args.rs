@@ -122,9 +122,9 @@ impl OutputArgs {
         &self,
         layout: &Layout<D>,
     ) -> Outcome<outcore_storage::Output<T, D>> {
-        let options = Options::new().order(layout.order());
+        let options = Options::new().order(layout.order()).replace(self.force);
         let shape = layout.shape().clone();
-        Ok(outcore_storage::Output::with_options(&self.output, shape, &options, self.force)?)
+        Ok(outcore_storage::Output::with_options(&self.output, shape, &options)?)
     }
 
     /// A scratch array beside the output, of the same shape; empty where none is needed.

@@ -28,6 +28,8 @@ enum Command {
 }
 
 fn main() -> ExitCode {
+    // RUST_LOG=debug tells which way to the disk was not to be had.
+    env_logger::init();
     let outcome = match Cli::parse().command {
         Command::Info(args) => commands::info::run(&args),
         Command::Fft2(args) => commands::fft2::run(&args),

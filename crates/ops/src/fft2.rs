@@ -40,9 +40,9 @@ use crate::{Error, Resources, Result};
 /// Of an `M x N` array `x`, the transform is
 /// `X[k, l] = Σ_m Σ_n x[m, n] exp(-2πi (k m / M + l n / N))`.
 ///
-/// Cost: where the array exceeds the budget, two passes that read it twice and write it twice;
-/// otherwise one. Memory: at least three rows, and at least one column, and for each thread what
-/// the transform of a lane needs.
+/// Cost: where the array exceeds the budget, two passes that read it twice and write it twice, less
+/// the rows that stay in memory between them; otherwise one pass. Memory: at least three rows, and at
+/// least one column, and for each thread what the transform of a lane needs.
 ///
 /// Accuracy: the relative error in the L2 norm is at most `0.6 ε √log2(M N)` for `f32` and
 /// `1.0 ε √log2(M N)` for `f64` where M and N have no prime factor above 11; otherwise twice and

@@ -2,6 +2,7 @@
 
 use num_complex::Complex;
 use outcore_storage::Element;
+use realfft::{RealFftPlanner, RealToComplex};
 use rustfft::{Fft, FftDirection, FftNum, FftPlanner};
 use std::sync::Arc;
 
@@ -13,19 +14,28 @@ pub trait Real: FftNum + num_traits::Float {
     /// every program that transforms something.
     #[doc(hidden)]
     fn fft(len: usize, direction: Direction) -> Arc<dyn Fft<Self>>;
+
+    /// The forward transform of a length from real numbers, to the first half of the frequencies.
+    #[doc(hidden)]
+    fn real_fft(len: usize) -> Arc<dyn RealToComplex<Self>>;
 }
 
-impl Real for f32 {
-    fn fft(len: usize, direction: Direction) -> Arc<dyn Fft<Self>> {
-        FftPlanner::new().plan_fft(len, direction.into())
-    }
+macro_rules! real {
+    ($real:ty) => {
+        impl Real for $real {
+            fn fft(len: usize, direction: Direction) -> Arc<dyn Fft<Self>> {
+                FftPlanner::new().plan_fft(len, direction.into())
+            }
+
+            fn real_fft(len: usize) -> Arc<dyn RealToComplex<Self>> {
+                RealFftPlanner::new().plan_fft_forward(len)
+            }
+        }
+    };
 }
 
-impl Real for f64 {
-    fn fft(len: usize, direction: Direction) -> Arc<dyn Fft<Self>> {
-        FftPlanner::new().plan_fft(len, direction.into())
-    }
-}
+real!(f32);
+real!(f64);
 
 /// The sign of the transform's exponent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]

@@ -82,9 +82,9 @@ impl fmt::Display for Plan {
             let plural = if *tiles == 1 { "tile" } else { "tiles" };
             write!(f, "  pass {}  {name:width$}  {tiles:>5} {plural} of {tile:?}, ", index + 1)?;
             write!(f, "{} each, {} at a time, ", Bytes(pass.tile_bytes), pass.slots)?;
-            write!(f, "reads runs of {}", Bytes(pass.run_bytes_read))?;
+            write!(f, "runs of {} in", Bytes(pass.run_bytes_read))?;
             if pass.run_bytes_written > 0 {
-                write!(f, ", writes runs of {}", Bytes(pass.run_bytes_written))?;
+                write!(f, ", {} out", Bytes(pass.run_bytes_written))?;
             }
             writeln!(f)?;
         }

@@ -3,7 +3,9 @@
 use ndarray::{ArrayView2, ArrayViewMut2, Axis, IntoDimension, Ix2, Zip};
 use num_complex::Complex;
 use outcore_storage::Element;
+use realfft::RealToComplex;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::Resources;
 use crate::fourier::{Direction, Norm, Real};
@@ -34,6 +36,8 @@ use crate::tile::{PerThread, for_each_gathered, gathered_len, group_len};
 pub struct TileFft2<T: Real> {
     /// The transforms of every length that a tile can have, along both axes.
     lanes: BTreeMap<usize, Lanes<T>>,
+    /// The same of real rows.
+    real_rows: BTreeMap<usize, Arc<dyn RealToComplex<T>>>,
     direction: Direction,
     norm: Norm,
     /// The lengths of the buffers of a [`Scratch`].
@@ -48,11 +52,22 @@ struct Scratch<T> {
     tile: Vec<Complex<T>>,
     gathered: Vec<Complex<T>>,
     fft: Vec<Complex<T>>,
+    real_row: Vec<T>,
+}
+
+impl<T: Real> Scratch<T> {
+    fn of_lens(&mut self, lens: [usize; 3]) -> &mut Self {
+        let buffers = [&mut self.tile, &mut self.gathered, &mut self.fft];
+        for (buffer, len) in buffers.into_iter().zip(lens) {
+            buffer.resize(len, Complex::new(T::zero(), T::zero()));
+        }
+        self
+    }
 }
 
 impl<T> Default for Scratch<T> {
     fn default() -> Self {
-        Self { tile: Vec::new(), gathered: Vec::new(), fft: Vec::new() }
+        Self { tile: Vec::new(), gathered: Vec::new(), fft: Vec::new(), real_row: Vec::new() }
     }
 }
 
@@ -76,12 +91,15 @@ where
     ) -> Self {
         let (shape, mut tile) = (shape.into_dimension(), tile.into_dimension());
         let threads = resources.into().threads.get();
-        let mut lanes = BTreeMap::new();
+        let (mut lanes, mut real_rows) = (BTreeMap::new(), BTreeMap::new());
         for axis in 0..2 {
             tile[axis] = tile[axis].min(shape[axis]);
             let ragged = shape[axis].checked_rem(tile[axis]).unwrap_or(0);
             for len in [tile[axis], ragged].into_iter().filter(|&len| len > 0) {
                 lanes.entry(len).or_insert_with(|| Lanes::new(len, 0, direction));
+                if axis == 1 {
+                    real_rows.insert(len, T::real_fft(len));
+                }
             }
         }
         // A tile of one column is gathered too, for the sake of simplicity.
@@ -89,14 +107,20 @@ where
         let lens = [
             tile[0] * tile[1],
             lanes.keys().map(gathered).max().unwrap_or(0),
-            lanes.values().map(Lanes::scratch_len).max().unwrap_or(0),
+            (lanes.values().map(Lanes::scratch_len))
+                .chain(real_rows.values().map(|fft| fft.get_scratch_len()))
+                .max()
+                .unwrap_or(0),
         ];
         let scratch = PerThread::new(threads, Scratch::default);
         // The tables are shared by all threads; charged to each, the sum is an upper bound.
-        let tables: u64 = lanes.keys().map(|&len| cost(len).0).sum();
-        let elements = lens.iter().sum::<usize>() as u64 + tables;
+        // Those of a real row are of at most its length, with factors to put its halves together.
+        let real_tables = |&len: &usize| cost(len).0 + len as u64;
+        let tables = lanes.keys().map(|&len| cost(len).0).sum::<u64>()
+            + real_rows.keys().map(real_tables).sum::<u64>();
+        let elements = (lens.iter().sum::<usize>() + tile[1]) as u64 + tables;
         let bytes = elements * size_of::<Complex<T>>() as u64;
-        Self { lanes, direction, norm, lens, scratch, bytes }
+        Self { lanes, real_rows, direction, norm, lens, scratch, bytes }
     }
 
     /// The memory that the kernel holds for each thread, for
@@ -125,11 +149,8 @@ where
         }
         let (row, column) = (&self.lanes[&columns], &self.lanes[&rows]);
         let row = row.scaled(self.norm.scale(self.direction, rows * columns));
-        self.scratch.with(|Scratch { tile, gathered, fft }| {
-            for (buffer, len) in [&mut *tile, &mut *gathered, &mut *fft].into_iter().zip(self.lens)
-            {
-                buffer.resize(len, Complex::default());
-            }
+        self.scratch.with(|scratch| {
+            let Scratch { tile, gathered, fft, .. } = scratch.of_lens(self.lens);
             let tile = &mut tile[..rows * columns];
             let mut tile = ArrayViewMut2::from_shape((rows, columns), tile).expect("of this size");
             Zip::from(&mut tile).and(input).for_each(|to, &from| *to = to_complex(from));
@@ -141,6 +162,58 @@ where
                 row.apply_to(lane.into_slice().expect("rows are contiguous"), fft);
             }
             Zip::from(output).and(&tile).for_each(|to, &from| *to = from_complex(from));
+        });
+    }
+
+    /// Transforms a tile of real numbers, in about half the time: the other half of the frequencies
+    /// are the conjugates of the first. Rounds differently from [`apply`](Self::apply), within the same
+    /// bound.
+    ///
+    /// # Panics
+    ///
+    /// As [`apply`](Self::apply).
+    #[expect(clippy::needless_pass_by_value, reason = "views are passed by value, as in ndarray")]
+    pub fn apply_real<A: Copy, B>(
+        &self,
+        input: ArrayView2<'_, A>,
+        mut output: ArrayViewMut2<'_, B>,
+        to_real: impl Fn(A) -> T,
+        from_complex: impl Fn(Complex<T>) -> B,
+    ) {
+        let (rows, columns) = input.dim();
+        if rows == 0 || columns == 0 {
+            return;
+        }
+        assert_eq!(output.dim(), input.dim(), "input and output are of one shape");
+        let (row, column) = (&self.real_rows[&columns], &self.lanes[&rows]);
+        let column = column.scaled(self.norm.scale(self.direction, rows * columns));
+        let half = columns / 2 + 1;
+        self.scratch.with(|scratch| {
+            let Scratch { tile, gathered, fft, real_row } = scratch.of_lens(self.lens);
+            real_row.resize(columns, T::zero());
+            let tile = &mut tile[..rows * half];
+            for (lane, input) in tile.chunks_exact_mut(half).zip(input.rows()) {
+                real_row.iter_mut().zip(input).for_each(|(to, &from)| *to = to_real(from));
+                let scratch = &mut fft[..row.get_scratch_len()];
+                row.process_with_scratch(real_row, lane, scratch)
+                    .expect("buffers of these lengths");
+                if self.direction == Direction::Inverse {
+                    lane.iter_mut().for_each(|x| *x = x.conj());
+                }
+            }
+            let mut tile = ArrayViewMut2::from_shape((rows, half), tile).expect("of this size");
+            for group in tile.axis_chunks_iter_mut(Axis(1), group_len::<Complex<T>>(columns)) {
+                for_each_gathered(group, gathered, |lane| column.apply_to(lane, fft));
+            }
+            for (index, output) in output.rows_mut().into_iter().enumerate() {
+                let row = |index| tile.row(index).to_slice().expect("rows are contiguous");
+                let (first, mirror) = (row(index), row((rows - index) % rows));
+                let (low, high) = output.split_at(Axis(0), half);
+                low.into_iter().zip(first).for_each(|(to, &x)| *to = from_complex(x));
+                // Frequency l and columns - l: the conjugate, of the row of opposite frequency.
+                let second = mirror[1..=columns - half].iter().rev();
+                high.into_iter().zip(second).for_each(|(to, x)| *to = from_complex(x.conj()));
+            }
         });
     }
 }

@@ -15,7 +15,7 @@ use std::sync::{PoisonError, RwLock};
 const IO_THREADS: usize = 4;
 /// Bytes of a piece: long enough that the requests of a contiguous tile are long themselves, and its
 /// ends, which need care, are few.
-const PIECE_BYTES: RangeInclusive<usize> = 256 << 10..=4 << 20;
+const PIECE_BYTES: RangeInclusive<usize> = 256 << 10..=16 << 20;
 
 /// The threads that copy tiles.
 #[derive(Debug)]

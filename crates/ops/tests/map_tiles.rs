@@ -3,7 +3,9 @@
 
 mod support;
 
-use ndarray::{Array, Array1, Array2, ArrayD, ArrayView2, ArrayViewD, ArrayViewMutD, IxDyn, s};
+use ndarray::{
+    Array, Array1, Array2, ArrayD, ArrayView2, ArrayViewD, ArrayViewMut2, ArrayViewMutD, IxDyn, s,
+};
 use num_complex::Complex;
 use outcore_ops::{
     Budget, Control, Direction, Norm, Resources, SourceExt, TileFft2, fft2, ifft2, map_tiles,
@@ -215,4 +217,31 @@ fn a_mapped_source_is_mapped_before_the_kernel_sees_it() {
     let plan = map_tiles(&source, (6, 7)).plan::<u8, u8>(Budget::new(2000)).unwrap();
     plan.run(&source, &mut out, |_, x, mut y| y.assign(&x), Control::new()).unwrap();
     assert_eq!(out, field.map(|&flag| if flag { 4 } else { 3 }));
+}
+
+#[test]
+fn a_transform_of_real_tiles_agrees_with_that_of_complex_ones() {
+    let shape = (23, 37);
+    let field = random::<f64>(shape, Order::C, 8).map(|x| x.re);
+    let resources = resources(8 << 20, 2);
+    for tile in [(1, 1), (2, 2), (7, 10), (10, 7), (23, 1), (1, 37), (23, 37)] {
+        for (direction, norm) in
+            [(Direction::Forward, Norm::Backward), (Direction::Inverse, Norm::Ortho)]
+        {
+            let fft = TileFft2::<f64>::new(shape, tile, direction, norm, resources);
+            let plan = map_tiles(&field, tile).kernel_bytes(fft.bytes()).plan(resources).unwrap();
+            let (mut one, mut other) = (Array2::zeros(shape), Array2::zeros(shape));
+            let complex = |x: f64| Complex::new(x, 0.0);
+            plan.run(&field, &mut one, |_, x, y| fft.apply(x, y, complex, |x| x), Control::new())
+                .unwrap();
+            let kernel = |_: &_, x: ArrayView2<'_, f64>, y: ArrayViewMut2<'_, Complex<f64>>| {
+                fft.apply_real(x, y, |x| x, |x| x);
+            };
+            plan.run(&field, &mut other, kernel, Control::new()).unwrap();
+            let norm = |array: &Array2<Complex<f64>>| array.map(|x| x.norm_sqr()).sum().sqrt();
+            let error = norm(&(&one - &other)) / norm(&one);
+            // Two transforms, each within its bound.
+            assert!(error <= 2.0 * support::bound::<f64>((37, 37)), "{tile:?}: {error:e}");
+        }
+    }
 }

@@ -156,15 +156,14 @@ impl Case {
         };
         let options = Options::new().order(self.order);
         if self.real {
-            let mut out =
-                Output::<T, _>::with_options(output, self.shape, &options, false).unwrap();
+            let mut out = Output::<T, _>::with_options(output, self.shape, &options).unwrap();
             let folder = output.parent().unwrap();
             let mut scratch = options.scratch::<Complex<T>, _>(folder, self.shape).unwrap();
             let mut sink = out.map_sink(|x: Complex<T>| x.re);
             plan.run_through(&source, &mut scratch, &mut sink, Control::new()).unwrap();
             out.commit().unwrap();
         } else {
-            let mut out = Output::with_options(output, self.shape, &options, false).unwrap();
+            let mut out = Output::with_options(output, self.shape, &options).unwrap();
             plan.run(&source, &mut out, Control::new()).unwrap();
             out.commit().unwrap();
         }

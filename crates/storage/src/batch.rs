@@ -22,7 +22,7 @@ use std::os::unix::fs::FileExt;
 use std::sync::{Mutex, PoisonError};
 
 use crate::Buffer;
-use crate::direct::{Failed, PAGE};
+use crate::direct::{Failed, LONG, PAGE};
 
 /// Bytes of one batch.
 pub(crate) const BATCH_BYTES: usize = 512 << 10;
@@ -77,10 +77,11 @@ pub(crate) fn with_batch<R>(work: impl FnOnce(&mut Batch) -> R) -> R {
     result
 }
 
-/// How many runs of so many bytes, whole pages, are under way at a time in one batch.
+/// How many runs of so many bytes, whole pages, one thread has under way at a time: as many as fill a
+/// batch, and one of those that need no batch.
 pub(crate) fn runs_at_once(run_bytes: usize) -> usize {
     let ring = with_batch(|batch| batch.ring.is_some());
-    if ring { (BATCH_BYTES / run_bytes).max(1) } else { 1 }
+    if ring && run_bytes < LONG { BATCH_BYTES / run_bytes } else { 1 }
 }
 
 impl Batch {

@@ -23,6 +23,7 @@ use std::fs::File;
 use std::io;
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::batch::{Batch, with_batch};
 
@@ -31,7 +32,7 @@ pub(crate) const PAGE: usize = 4096;
 
 /// Runs from this length on are transferred without a copy where they can be. Shorter ones do better
 /// together in a batch.
-const LONG: usize = 128 << 10;
+pub(crate) const LONG: usize = 128 << 10;
 
 /// A second handle on a file, past the page cache.
 #[derive(Debug)]
@@ -39,6 +40,7 @@ pub(crate) struct DirectFile {
     file: File,
     /// The unit in which this file can be read, in the file and in memory.
     sector: usize,
+    given_up: AtomicBool,
 }
 
 /// A transfer that failed: where, how many bytes, and why.
@@ -64,7 +66,16 @@ impl DirectFile {
         let file = File::options().read(true).write(writable).custom_flags(flags).open(path);
         let file = file.ok()?;
         let sector = sector(&file)?;
-        Some(Self { file, sector })
+        Some(Self { file, sector, given_up: AtomicBool::new(false) })
+    }
+
+    /// Whether this way has turned out not to work for this file.
+    pub(crate) fn is_given_up(&self) -> bool {
+        self.given_up.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn give_up(&self) {
+        self.given_up.store(true, Ordering::Relaxed);
     }
 
     /// The handle, for single requests of whole pages.

@@ -73,11 +73,6 @@ impl<T: Element, D: Dimension> FileArray<T, D, ReadOnly> {
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         Options::new().open(path)
     }
-
-    /// Options for everything else: raw files, locks, and the same for writing.
-    pub fn options() -> Options {
-        Options::new()
-    }
 }
 
 impl<T: Element> FileArray<T, Ix1, ReadOnly> {
@@ -270,7 +265,7 @@ impl<T: Element, D: Dimension> FileArray<T, D, ReadWrite> {
             let runs = runs.zip(elements.chunks_exact(run_len));
             let runs = runs.map(|(start, run)| (self.byte_of(start), T::as_bytes(run)));
             match direct.write(&self.file, runs) {
-                Err(failed) if failed.is_refusal() => {}
+                Err(failed) if failed.is_refusal() => self.give_up_direct(direct, &failed),
                 outcome => return outcome.map_err(|failed| self.failed("write", &failed)),
             }
         }
@@ -431,7 +426,7 @@ impl<T: Element, D: Dimension, A: Access> FileArray<T, D, A> {
                     self.to_native(elements);
                     return Ok(());
                 }
-                Err(failed) if failed.is_refusal() => {}
+                Err(failed) if failed.is_refusal() => self.give_up_direct(direct, &failed),
                 Err(failed) => return Err(self.failed("read", &failed)),
             }
         }
@@ -477,7 +472,14 @@ impl<T: Element, D: Dimension, A: Access> FileArray<T, D, A> {
     /// The handle past the page cache, if the array uses it and runs are as long as a page.
     fn direct_for(&self, run_len: usize) -> Option<&DirectFile> {
         let long = run_len * self.layout.element_bytes() >= PAGE;
-        self.direct.as_ref().filter(|_| long)
+        self.direct.as_ref().filter(|direct| long && !direct.is_given_up())
+    }
+
+    /// What a file system refuses once it refuses always.
+    fn give_up_direct(&self, direct: &DirectFile, failed: &Failed) {
+        direct.give_up();
+        let (path, error) = (self.path.display(), &failed.error);
+        log::debug!("{path}: goes through the page cache from here on: {error}");
     }
 
     fn failed(&self, action: &str, failed: &Failed) -> Error {

@@ -63,6 +63,7 @@ pub struct Options {
     lock: Option<Lock>,
     cache: Cache,
     sparse: bool,
+    replace: bool,
     order: Order,
     byte_order: ByteOrder,
     version: Version,
@@ -83,6 +84,7 @@ impl Options {
             lock: None,
             cache: Cache::Auto,
             sparse: false,
+            replace: false,
             order: Order::C,
             byte_order: ByteOrder::NATIVE,
             version: Version::V1,
@@ -109,6 +111,17 @@ impl Options {
     pub fn sparse(mut self, sparse: bool) -> Self {
         self.sparse = sparse;
         self
+    }
+
+    /// Whether an [`Output`](crate::Output) may take the place of an existing file.
+    #[must_use]
+    pub fn replace(mut self, replace: bool) -> Self {
+        self.replace = replace;
+        self
+    }
+
+    pub(crate) fn replaces(&self) -> bool {
+        self.replace
     }
 
     /// The order of the elements of raw files and of files that are created.
@@ -331,6 +344,9 @@ impl Options {
     ) -> FileArray<T, D, A> {
         let bypass = self.cache.bypasses(layout.bytes());
         let direct = if bypass { DirectFile::of(&file, A::WRITES_FILE) } else { None };
+        if bypass && direct.is_none() {
+            log::debug!("{}: its file system has no way past the page cache", path.display());
+        }
         FileArray { direct, ..array(file, path, layout, byte_order, format) }
     }
 

@@ -54,22 +54,21 @@ impl<T: Element, D: Dimension> Output<T, D> {
     /// If the target exists, its folder cannot be written, another process is writing it, or the
     /// disk is too full.
     pub fn create(path: impl AsRef<Path>, shape: impl IntoDimension<Dim = D>) -> Result<Self> {
-        Self::with_options(path, shape, &Options::new(), false)
+        Self::with_options(path, shape, &Options::new())
     }
 
     /// The same with a choice of order, byte order and version, and whether an existing target is
-    /// replaced.
+    /// [replaced](Options::replace).
     ///
     /// # Errors
     ///
-    /// As [`create`](Self::create); an existing target is an error unless `replace`.
+    /// As [`create`](Self::create); an existing target is an error unless the options replace it.
     pub fn with_options(
         path: impl AsRef<Path>,
         shape: impl IntoDimension<Dim = D>,
         options: &Options,
-        replace: bool,
     ) -> Result<Self> {
-        let target = absolute(path.as_ref())?;
+        let (target, replace) = (absolute(path.as_ref())?, options.replaces());
         check_target(&target, replace)?;
         let partial = partial_path(&target);
         let (header, layout) = options.npy_layout::<T, D>(&target, shape)?;

@@ -49,7 +49,8 @@ fn an_existing_target_is_refused_unless_it_is_to_be_replaced() {
     refused!(Output::<u8, _>::create(&target, 2), Exists);
     assert_eq!(names(folder.path()), ["output.npy"]);
 
-    let replace = || Output::<u8, _>::with_options(&target, 2, &Options::new(), true).unwrap();
+    let replace =
+        || Output::<u8, _>::with_options(&target, 2, &Options::new().replace(true)).unwrap();
     drop(replace());
     assert_eq!(fs::read(&target).unwrap(), b"old");
     let output = replace();
@@ -64,7 +65,8 @@ fn who_reads_the_old_target_goes_on_reading_it() {
     let target = folder.path().join("output.npy");
     FileArrayMut::<u8, _>::create(&target, 3).unwrap().close().unwrap();
     let old = FileArray::<u8, Ix1>::open(&target).unwrap();
-    let output = Output::<u16, _>::with_options(&target, (2, 2), &Options::new(), true).unwrap();
+    let output =
+        Output::<u16, _>::with_options(&target, (2, 2), &Options::new().replace(true)).unwrap();
     output.commit().unwrap();
     assert_eq!(old.read().unwrap(), array![0, 0, 0]);
     assert_eq!(FileArray::<u16, Ix2>::open(&target).unwrap().dim(), (2, 2));
@@ -77,7 +79,10 @@ fn two_outputs_to_one_target_are_refused() {
     let mut first = Output::<u8, _>::create(&target, 2).unwrap();
     first.array().write_window(0..2, &array![1, 2]).unwrap();
     refused!(Output::<u8, _>::create(&target, 3), Locked { .. });
-    refused!(Output::<u8, _>::with_options(&target, 3, &Options::new(), true), Locked { .. });
+    refused!(
+        Output::<u8, _>::with_options(&target, 3, &Options::new().replace(true)),
+        Locked { .. }
+    );
     first.commit().unwrap();
     assert_eq!(FileArray::<u8, Ix1>::open(&target).unwrap().read().unwrap(), array![1, 2]);
 }
@@ -89,8 +94,8 @@ fn an_output_that_waits_for_another_begins_a_file_of_its_own() {
     let first = Output::<u8, _>::create(&target, 2).unwrap();
     std::thread::scope(|scope| {
         let waiting = scope.spawn(|| {
-            let options = Options::new().lock(Lock::Wait);
-            Output::<u8, _>::with_options(&target, 3, &options, true).unwrap().commit().unwrap();
+            let options = Options::new().lock(Lock::Wait).replace(true);
+            Output::<u8, _>::with_options(&target, 3, &options).unwrap().commit().unwrap();
         });
         std::thread::sleep(std::time::Duration::from_millis(100));
         first.commit().unwrap();
@@ -156,7 +161,7 @@ fn it_is_a_source_and_a_sink_of_its_layout() {
     let folder = folder().unwrap();
     let target = folder.path().join("output.npy");
     let options = Options::new().order(Order::F);
-    let mut output = Output::<u8, _>::with_options(&target, (2, 2), &options, false).unwrap();
+    let mut output = Output::<u8, _>::with_options(&target, (2, 2), &options).unwrap();
     assert_eq!(output.layout().order(), Order::F);
     let row = Window::from([1..2, 0..2]);
     output.write_tile(&row, array![[3, 4]].view()).unwrap();

@@ -119,7 +119,8 @@ impl Demo {
         let terrain = Terrain::new(self.size, self.size)?;
         let copy = map_tiles(&terrain, (1, self.size)).named("build");
         let copy = copy.plan::<f32, f32>(self.resources)?;
-        let mut output = Output::with_options(path, (self.size, self.size), &Options::new(), true)?;
+        let mut output =
+            Output::with_options(path, (self.size, self.size), &Options::new().replace(true))?;
         Job::new("demo", &LOUD).run(copy.plan(), |control| {
             copy.run(&terrain, &mut output, |_, from, mut to| to.assign(&from), control)
         })?;
@@ -241,7 +242,7 @@ fn transform_file(
 ) -> Outcome<(Report, f64)> {
     println!("\n2. Transform it into {}\n\n{transform}\n", path.display());
     let (rows, columns) = field.dim();
-    let mut output = Output::with_options(path, (rows, columns), &Options::new(), true)?;
+    let mut output = Output::with_options(path, (rows, columns), &Options::new().replace(true))?;
     let begin = Instant::now();
     let source = field.map_source(f32::to_complex);
     let job = Job::new("demo", &LOUD);

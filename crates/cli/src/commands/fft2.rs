@@ -1,7 +1,7 @@
 //! `outcore fft2`: the two-dimensional Fourier transform of a file of any size.
 
 use clap::ValueEnum;
-use ndarray::Ix2;
+use ndarray::{ArrayView2, ArrayViewMut2, Ix2};
 use num_complex::Complex;
 use outcore_ops::{
     Direction, Norm, Real, SinkExt, SourceExt, TileFft2, ToComplex, fft2, ifft2, map_tiles,
@@ -98,10 +98,17 @@ where
     T: Real + Element,
     Complex<T>: Element,
 {
-    let same = |x: Complex<T>| x;
     match args.tile {
-        Some(tile) if args.real => each_tile(args, info, source, tile, same, |x: Complex<T>| x.re),
-        Some(tile) => each_tile(args, info, source, tile, same, same),
+        Some(tile) if args.real => {
+            each_tile(args, info, source, tile, |fft, tile, out: ArrayViewMut2<'_, T>| {
+                fft.apply(tile, out, |x| x, |x| x.re);
+            })
+        }
+        Some(tile) => {
+            each_tile(args, info, source, tile, |fft, tile, out: ArrayViewMut2<'_, Complex<T>>| {
+                fft.apply(tile, out, |x| x, |x| x);
+            })
+        }
         None => whole(args, info, source),
     }
 }
@@ -113,11 +120,14 @@ where
     Complex<T>: Element,
 {
     let tile = args.tile.expect("tiles are asked for");
-    let complex = |x: T| Complex::new(x, T::zero());
     if args.real {
-        each_tile(args, info, source, tile, complex, |x: Complex<T>| x.re)
+        each_tile(args, info, source, tile, |fft, tile, out: ArrayViewMut2<'_, T>| {
+            fft.apply_real(tile, out, |x| x, |x| x.re);
+        })
     } else {
-        each_tile(args, info, source, tile, complex, |x: Complex<T>| x)
+        each_tile(args, info, source, tile, |fft, tile, out: ArrayViewMut2<'_, Complex<T>>| {
+            fft.apply_real(tile, out, |x| x, |x| x);
+        })
     }
 }
 
@@ -160,8 +170,7 @@ fn each_tile<A, T, B>(
     info: &FileInfo,
     source: AnySource<'_, A>,
     tile: Ix2,
-    complex: impl Fn(A) -> Complex<T> + Copy + Sync,
-    result: impl Fn(Complex<T>) -> B + Copy + Sync,
+    kernel: impl Fn(&TileFft2<T>, ArrayView2<'_, A>, ArrayViewMut2<'_, B>) + Sync,
 ) -> Outcome<()>
 where
     A: Element,
@@ -182,12 +191,7 @@ where
     }
     let mut output = args.output.create::<B, Ix2>(&source.layout())?;
     let report = job.run(tiles.plan(), |control| {
-        tiles.run(
-            &source,
-            &mut output,
-            |_, tile, out| fft.apply(tile, out, complex, result),
-            control,
-        )
+        tiles.run(&source, &mut output, |_, tile, out| kernel(&fft, tile, out), control)
     })?;
     output.commit()?;
     job.finish(tiles.plan(), &report)
