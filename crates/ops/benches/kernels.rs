@@ -4,8 +4,10 @@
 
 use divan::Bencher;
 use divan::counter::BytesCount;
+use ndarray::Array2;
 use num_complex::Complex;
 use outcore_ops::kernels::TileLanes;
+use outcore_ops::{Budget, Control, fft2};
 use outcore_storage::Buffer;
 
 /// Tiles of 128 MiB in single precision: whole columns and whole rows of a matrix of 16384 x 16384.
@@ -41,6 +43,18 @@ fn column_lanes(bencher: Bencher<'_, '_>) {
 #[divan::bench]
 fn gather_and_scatter_columns(bencher: Bencher<'_, '_>) {
     measure(bencher, COLUMNS, 0, TileLanes::visit);
+}
+
+/// The whole transform of an array in memory, into another.
+#[divan::bench(sample_count = 5)]
+fn fft2_of_8192_x_8192(bencher: Bencher<'_, '_>) {
+    let field = Array2::from_elem((8192, 8192), Complex::new(1.0_f32, 0.5));
+    let mut spectrum = Array2::zeros(field.dim());
+    let plan = fft2(&field).plan::<f32>(Budget::new(1 << 30)).expect("it fits");
+    let bytes = BytesCount::of_many::<Complex<f32>>(field.len());
+    bencher.counter(bytes).bench_local(|| {
+        plan.run(&field, divan::black_box(&mut spectrum), Control::new()).expect("it runs")
+    });
 }
 
 /// The floor of them all: every element is read and written once.

@@ -198,7 +198,9 @@ where
                 row.process_with_scratch(real_row, lane, scratch)
                     .expect("buffers of these lengths");
                 if self.direction == Direction::Inverse {
-                    lane.iter_mut().for_each(|x| *x = x.conj());
+                    for x in &mut *lane {
+                        *x = x.conj();
+                    }
                 }
             }
             let mut tile = ArrayViewMut2::from_shape((rows, half), tile).expect("of this size");

@@ -84,10 +84,10 @@ fn rows_that_stay_in_memory_are_neither_written_nor_read_between_the_passes() {
         let source = Counting::new(random::<f32>(SHAPE, order, 7));
         let request = fft2(&source);
         let mut kept = 0;
-        let (least, most) =
+        let (smallest, largest) =
             (needed(|bytes| request.plan::<f32>(resources(bytes, 1))), largest_of_two(&request));
         for step in 0..=8 {
-            let budget = least + (most - least) * step / 8;
+            let budget = smallest + (largest - smallest) * step / 8;
             let plan = request.plan::<f32>(resources(budget, 1)).unwrap();
             let bytes = plan.plan().kept_bytes;
             assert!(bytes <= budget && plan.plan().memory() <= budget);

@@ -238,7 +238,7 @@ fn a_transform_of_real_tiles_agrees_with_that_of_complex_ones() {
                 fft.apply_real(x, y, |x| x, |x| x);
             };
             plan.run(&field, &mut other, kernel, Control::new()).unwrap();
-            let norm = |array: &Array2<Complex<f64>>| array.map(|x| x.norm_sqr()).sum().sqrt();
+            let norm = |array: &Array2<Complex<f64>>| array.map(Complex::norm_sqr).sum().sqrt();
             let error = norm(&(&one - &other)) / norm(&one);
             // Two transforms, each within its bound.
             assert!(error <= 2.0 * support::bound::<f64>((37, 37)), "{tile:?}: {error:e}");

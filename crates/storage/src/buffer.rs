@@ -138,7 +138,7 @@ mod tests {
             let mut buffer = Buffer::<Complex<f32>>::new(len, 64);
             assert!(buffer.iter().all(|&x| x == Complex::new(0.0, 0.0)));
             buffer.fill(Complex::new(1.0, 2.0));
-            assert_eq!(buffer.iter().filter(|x| x.im == 2.0).count(), len);
+            assert_eq!(buffer.iter().filter(|&&x| x == Complex::new(1.0, 2.0)).count(), len);
         }
         assert!(Buffer::<bool>::new(10, 0).iter().all(|&x| !x));
     }

@@ -258,7 +258,7 @@ mod tests {
     const FILE_BYTES: usize = 3 << 20;
 
     fn pattern(seed: usize, len: usize) -> Vec<u8> {
-        (0..len).map(|index| ((index + seed) * 2_654_435_761 >> 13).to_le_bytes()[0]).collect()
+        (0..len).map(|index| (((index + seed) * 2_654_435_761) >> 13).to_le_bytes()[0]).collect()
     }
 
     /// Runs that do not overlap, in the order of the file: short, long, next to each other and apart.

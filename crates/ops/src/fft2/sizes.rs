@@ -161,7 +161,9 @@ impl Sizes {
         let kept_cost = tile + columns.len() as u64 * KEPT_BLOCK_BYTES;
         let kept = limit.checked_sub(memory[0].max(memory[1]))? / kept_cost;
         let kept = usize::try_from(kept).map_or(rows.len(), |kept| kept.min(rows.len()));
-        memory.iter_mut().for_each(|memory| *memory += kept as u64 * kept_cost);
+        for memory in &mut memory {
+            *memory += kept as u64 * kept_cost;
+        }
         let slots = slots.min(columns.len());
         let (order, slow, fast) = (self.layout.order(), self.slow, self.fast);
         let kept_from = rows.len() - kept;
