@@ -331,7 +331,7 @@ def wait(child, timeout, late):
     return child.returncode, usage
 
 
-class Session:
+class Bench:
     """Where the files are, and how runs are made."""
 
     def __init__(self, folder, tools, versions, missing, arguments, has_groups):
@@ -575,14 +575,14 @@ def main():
         sys.exit(f"{parent}: has {show_bytes(free)} free; {show_bytes(needed)} are needed")
     output = arguments.output or target / "compare.md"
     with tempfile.TemporaryDirectory(prefix="outcore-compare-", dir=parent) as folder:
-        session = Session(Path(folder), tools, versions, missing, arguments, not why_no_group)
+        bench = Bench(Path(folder), tools, versions, missing, arguments, not why_no_group)
         fits = next(work for work in works(cap, base, tools) if work.key == "in-memory")
-        tools["floor"] = session.tune_floor(fits.source, cap + base)
+        tools["floor"] = bench.tune_floor(fits.source, cap + base)
         text = head(arguments, cap, base, versions, missing, folder, tools["floor"], why_no_group)
         output.write_text(text + "\n")
         for work in works(cap, base, tools):
             if work.key in arguments.only:
-                results, checks = session.compare(work)
+                results, checks = bench.compare(work)
                 text += "\n\n" + table(work, results, checks, missing)
                 output.write_text(text + "\n")
     print(text)

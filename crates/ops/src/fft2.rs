@@ -46,7 +46,7 @@ use crate::{Error, Resources, Result};
 ///
 /// Accuracy: the relative error in the L2 norm is at most `0.6 ε √log2(M N)` for `f32` and
 /// `1.0 ε √log2(M N)` for `f64` where M and N have no prime factor above 11; otherwise twice and
-/// three times that.
+/// three times that. For fewer than 64 elements it is at most what it is for 64.
 ///
 /// ```
 /// use ndarray::Array2;

@@ -77,7 +77,8 @@ impl Number for f64 {
 pub(crate) fn bound<T: Number>(shape: (usize, usize)) -> f64 {
     let smooth = is_smooth(shape.0) && is_smooth(shape.1);
     let factor = if smooth { T::SMOOTH } else { T::ROUGH };
-    factor * T::UNIT * float(shape.0 * shape.1).log2().sqrt()
+    // The law is one of averages: of few elements, single roundings weigh more.
+    factor * T::UNIT * float((shape.0 * shape.1).max(64)).log2().sqrt()
 }
 
 /// Whether a length has no prime factor above 11.
