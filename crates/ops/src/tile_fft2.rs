@@ -165,9 +165,21 @@ where
         });
     }
 
-    /// Transforms a tile of real numbers, in about half the time: the other half of the frequencies
-    /// are the conjugates of the first. Rounds differently from [`apply`](Self::apply), within the same
-    /// bound.
+    /// Transforms a tile of real numbers, along half of its columns: the other half of the frequencies
+    /// are the conjugates of the first. Rounds differently from [`apply`](Self::apply).
+    ///
+    /// ```
+    /// use ndarray::Array2;
+    /// use num_complex::Complex;
+    /// use outcore_ops::{Budget, Direction, Norm, TileFft2};
+    ///
+    /// let tile = Array2::<f64>::ones((3, 5));
+    /// let mut spectrum = Array2::<Complex<f64>>::zeros((3, 5));
+    /// let fft = TileFft2::new((3, 5), (3, 5), Direction::Forward, Norm::Backward, Budget::default());
+    /// fft.apply_real(tile.view(), spectrum.view_mut(), |x| x, |x| x);
+    /// assert_eq!(spectrum[[0, 0]].re, 15.0);
+    /// assert!(spectrum.iter().skip(1).all(|x| x.norm() < 1e-14));
+    /// ```
     ///
     /// # Panics
     ///

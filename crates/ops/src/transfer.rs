@@ -1,8 +1,8 @@
 //! Copying tiles in and out with several requests under way at a time.
 //!
 //! A disk gives its rate only to those who ask for several things at once. A tile is therefore
-//! halved, along the axis that keeps the longest runs, until there is a piece for every thread and
-//! pieces are a few megabytes, and a few threads that do nothing else copy the pieces.
+//! halved, along the axis that keeps the longest runs, until its pieces are a sixteenth of it, and a
+//! few threads that do nothing else copy the pieces.
 
 use ndarray::{ArrayView, ArrayViewMut, Axis, Dimension};
 use outcore_storage::{Layout, Order, Result, STAGING_BYTES, Sink, Source, Stored, Window};
@@ -13,9 +13,10 @@ use std::sync::{PoisonError, RwLock};
 
 /// Requests under way at a time.
 const IO_THREADS: usize = 4;
-/// Bytes of a piece: long enough that the requests of a contiguous tile are long themselves, and its
-/// ends, which need care, are few.
-const PIECE_BYTES: RangeInclusive<usize> = 256 << 10..=16 << 20;
+/// The part of a tile that a piece is: small, because a source or a sink may hold as much again.
+const PIECES: usize = 16;
+/// Bytes of a piece: long enough that its ends, which need care, are few.
+const PIECE_BYTES: RangeInclusive<usize> = 64 << 10..=16 << 20;
 
 /// The threads that copy tiles.
 #[derive(Debug)]
@@ -34,7 +35,7 @@ impl Io {
         tile: ArrayViewMut<'_, T, D>,
         order: Order,
     ) -> Result<()> {
-        self.0.install(|| read_halves(source, window, tile, order, piece_len::<T, D>(window)))
+        self.0.install(|| read_halves(source, window, tile, order, piece_len::<T>(window.len())))
     }
 
     /// Does something with each of `count` parts of a tile, several at a time.
@@ -54,15 +55,33 @@ impl Io {
         tile: ArrayView<'_, T, D>,
         order: Order,
     ) -> Result<()> {
-        self.0.install(|| write_halves(sink, window, tile, order, piece_len::<T, D>(window)))
+        self.write_part(sink, window, tile, order, window.len())
+    }
+
+    /// Copies a part of a tile of `tile_len` elements into a window.
+    pub(crate) fn write_part<T: Send + Sync, D: Dimension>(
+        &self,
+        sink: &(impl WriteShared<T, D> + ?Sized),
+        window: &Window<D>,
+        part: ArrayView<'_, T, D>,
+        order: Order,
+        tile_len: usize,
+    ) -> Result<()> {
+        self.0.install(|| write_halves(sink, window, part, order, piece_len::<T>(tile_len)))
     }
 }
 
 /// What sources and sinks may hold besides tiles, while tiles of these bytes are read and written: at
 /// the same time, unless there is one tile alone.
 pub(crate) fn staging_bytes(read_bytes: u64, written_bytes: u64, slots: usize) -> u64 {
+    let least = (IO_THREADS * *PIECE_BYTES.start()) as u64;
     let most = (IO_THREADS * STAGING_BYTES) as u64;
-    let (read, written) = (read_bytes.min(most), written_bytes.min(most));
+    let of = |bytes: u64| {
+        // A whole piece is an element longer than its part, at most.
+        let pieces = bytes.div_ceil(PIECES as u64).saturating_mul(IO_THREADS as u64);
+        bytes.min(pieces.clamp(least, most))
+    };
+    let (read, written) = (of(read_bytes), of(written_bytes));
     if slots == 1 { read.max(written) } else { read + written }
 }
 
@@ -104,9 +123,9 @@ fn write_halves<T: Send + Sync, D: Dimension>(
     one.and(other)
 }
 
-/// The most elements that a piece of a window has.
-fn piece_len<T, D: Dimension>(window: &Window<D>) -> usize {
-    let bytes = (window.len() * size_of::<T>()).div_ceil(IO_THREADS);
+/// The most elements that a piece of a tile has.
+fn piece_len<T>(tile_len: usize) -> usize {
+    let bytes = tile_len * size_of::<T>() / PIECES;
     bytes.clamp(*PIECE_BYTES.start(), *PIECE_BYTES.end()) / size_of::<T>()
 }
 

@@ -80,8 +80,10 @@ fn largest_of_two(request: &Fft2) -> u64 {
 
 #[test]
 fn rows_that_stay_in_memory_are_neither_written_nor_read_between_the_passes() {
-    for order in ORDERS {
-        let source = Counting::new(random::<f32>(SHAPE, order, 7));
+    // Rows so long that the runs of half of one are long: else the budget is better spent on those.
+    for (order, shape) in [(Order::C, (40, 16_000)), (Order::F, (16_000, 40))] {
+        const BYTES: u64 = 40 * 16_000 * 8;
+        let source = Counting::new(random::<f32>(shape, order, 7));
         let request = fft2(&source);
         let mut kept = 0;
         let (smallest, largest) =
@@ -92,7 +94,7 @@ fn rows_that_stay_in_memory_are_neither_written_nor_read_between_the_passes() {
             let bytes = plan.plan().kept_bytes;
             assert!(bytes <= budget && plan.plan().memory() <= budget);
             let source = Counting::new(&source.inner);
-            let mut sink = Counting::new(in_order(&Array2::<C32>::zeros(SHAPE), order));
+            let mut sink = Counting::new(in_order(&Array2::<C32>::zeros(shape), order));
             let mut last = None;
             let control = Control::new().on_progress(|progress| last = Some(progress));
             let report = plan.run(&source, &mut sink, control).unwrap();
@@ -167,7 +169,7 @@ fn the_real_part_goes_through_scratch_once_and_is_written_once() {
 fn a_file_sees_the_bytes_of_the_plan() {
     let folder = folder().unwrap();
     // Several megabytes, so that tiles are copied in pieces.
-    let shape = (900, 1024);
+    let shape = (1800, 1024);
     for (number, order) in ORDERS.into_iter().enumerate() {
         let options = outcore_storage::Options::new().order(order);
         let path = folder.path().join(format!("{number}.npy"));
@@ -176,7 +178,8 @@ fn a_file_sees_the_bytes_of_the_plan() {
         file.write_window(whole, &random::<f32>(shape, order, 5)).unwrap();
         let mut file = Counting::new(file);
         let plan = fft2(&file).plan::<f32>(resources(4 << 20, 2)).unwrap();
-        assert_eq!(plan.plan().passes.len(), 2);
+        // What is kept in memory between the passes is not read twice.
+        assert_eq!((plan.plan().passes.len(), plan.plan().kept_bytes), (2, 0));
         let mut last = None;
         let control = Control::new().on_progress(|progress| last = Some(progress));
         let report = plan.run_in_place(&mut file, control).unwrap();

@@ -14,6 +14,7 @@ use outcore_storage::{Element, Order, Window};
 use proptest::prelude::*;
 use std::collections::HashMap;
 use std::sync::Mutex;
+use support::definition::{definition, error};
 use support::{Number, ORDERS, bits, in_order, random, resources};
 
 /// An array of up to four axes, some of length 0, and a tile.
@@ -243,5 +244,29 @@ fn a_transform_of_real_tiles_agrees_with_that_of_complex_ones() {
             // Two transforms, each within its bound.
             assert!(error <= 2.0 * support::bound::<f64>((37, 37)), "{tile:?}: {error:e}");
         }
+    }
+}
+
+#[test]
+fn the_accuracy_of_tiny_transforms_is_as_promised() {
+    // Of few elements single roundings weigh most, so the worst of many transforms counts.
+    for tile in [(1, 2), (1, 3), (3, 1), (2, 3), (1, 5), (1, 7), (3, 3), (1, 9), (5, 5)] {
+        let shape = (tile.0 * 100, tile.1 * 100);
+        let field = random::<f32>(shape, Order::C, 9);
+        let resources = resources(8 << 20, 2);
+        let fft = TileFft2::<f32>::new(shape, tile, Direction::Forward, Norm::Backward, resources);
+        let plan = map_tiles(&field, tile).kernel_bytes(fft.bytes()).plan(resources).unwrap();
+        let mut found = Array2::zeros(shape);
+        plan.run(&field, &mut found, |_, x, y| fft.apply(x, y, |x| x, |x| x), Control::new())
+            .unwrap();
+        let tiles = field.exact_chunks(tile).into_iter().zip(found.exact_chunks(tile));
+        let errors = tiles.map(|(input, output)| {
+            let expected =
+                definition::<f32, f64>(&input.to_owned(), Direction::Forward, Norm::Backward);
+            error::<f32, f64>(&output.to_owned(), &expected)
+        });
+        let worst = errors.fold(0.0, f64::max);
+        let bound = support::bound::<f32>(tile);
+        assert!(worst <= bound, "{tile:?}: error {worst:e}, bound {bound:e}");
     }
 }

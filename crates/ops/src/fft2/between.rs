@@ -21,7 +21,7 @@
 //! The last row tiles are not written at all but kept in memory, as many as the budget leaves.
 
 use ndarray::{ArrayView2, ArrayViewMut2, Ix2, ShapeBuilder};
-use outcore_storage::{Order, Source, Stored, Window};
+use outcore_storage::{Element, Order, Source, Stored, Window};
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
@@ -48,8 +48,8 @@ pub(super) struct Cuts {
 
 impl Cuts {
     /// The columns of a tile of the first pass.
-    pub(super) fn columns(&self, panel: usize) -> Range<usize> {
-        range(&self.columns.window(panel), self.fast)
+    pub(super) fn columns(&self, tile: usize) -> Range<usize> {
+        range(&self.columns.window(tile), self.fast)
     }
 
     /// The rows of a tile of the second pass.
@@ -60,6 +60,11 @@ impl Cuts {
     /// The length of a row.
     fn row_len(&self) -> usize {
         self.rows.tile()[self.fast]
+    }
+
+    /// The rows that are not kept in memory between the passes.
+    pub(super) fn stored_rows(&self) -> usize {
+        self.kept_from.checked_sub(1).map_or(0, |last| self.rows(last).end)
     }
 
     fn window(&self, rows: &Range<usize>, columns: &Range<usize>) -> Window<Ix2> {
@@ -78,6 +83,9 @@ impl Cuts {
         let mut start = elements.start;
         std::iter::from_fn(move || {
             let left = elements.end - start;
+            if left == 0 {
+                return None;
+            }
             let (row, column) = (start / len, start % len);
             let window = if column == 0 && left >= len {
                 self.window(&(row..row + left / len), &(0..len))
@@ -85,7 +93,7 @@ impl Cuts {
                 self.window(&(row..row + 1), &(column..len.min(column + left)))
             };
             start += window.len();
-            (left > 0).then_some(window)
+            Some(window)
         })
     }
 }
@@ -99,15 +107,14 @@ pub(super) struct Between<'a, T> {
     store: &'a dyn Store<T>,
     cuts: &'a Cuts,
     in_blocks: bool,
-    /// The blocks of the row tiles that are kept, tile by tile.
+    /// The row tiles that are kept, as they would lie in the store.
     kept: Vec<Mutex<Vec<T>>>,
 }
 
-impl<'a, T: Copy + Send + Sync> Between<'a, T> {
+impl<'a, T: Element> Between<'a, T> {
     /// Blocks one after another in each row tile, or rows as they are.
     pub(super) fn new(store: &'a dyn Store<T>, cuts: &'a Cuts, in_blocks: bool) -> Self {
-        let kept = (cuts.rows.len() - cuts.kept_from) * cuts.columns.len();
-        let kept = (0..kept).map(|_| Mutex::new(Vec::new())).collect();
+        let kept = (cuts.kept_from..cuts.rows.len()).map(|_| Mutex::new(Vec::new())).collect();
         Self { store, cuts, in_blocks, kept }
     }
 
@@ -116,52 +123,56 @@ impl<'a, T: Copy + Send + Sync> Between<'a, T> {
         Stored::layout(self.store).offset()
     }
 
-    /// Whether a row tile is read block by block.
-    pub(super) fn is_in_blocks(&self, tile: usize) -> bool {
-        self.in_blocks || tile >= self.cuts.kept_from
+    /// Whether row tiles hold blocks.
+    pub(super) fn is_in_blocks(&self) -> bool {
+        self.in_blocks
     }
 
     /// Writes a tile of whole columns; returns the number of elements that left memory.
-    pub(super) fn write_columns(&self, panel: usize, elements: &[T], io: &Io) -> Result<u64> {
-        let columns = self.cuts.columns(panel);
-        io.each(self.cuts.rows.len(), |tile| {
-            let rows = self.cuts.rows(tile);
+    pub(super) fn write_columns(&self, tile: usize, elements: &[T], io: &Io) -> Result<u64> {
+        let columns = self.cuts.columns(tile);
+        io.each(self.cuts.rows.len(), |row_tile| {
+            let rows = self.cuts.rows(row_tile);
             let block = &elements[rows.start * columns.len()..rows.end * columns.len()];
-            if let Some(kept) = tile.checked_sub(self.cuts.kept_from) {
-                let place = &self.kept[kept * self.cuts.columns.len() + panel];
-                *place.lock().unwrap_or_else(PoisonError::into_inner) = block.to_vec();
+            if let Some(kept) = row_tile.checked_sub(self.cuts.kept_from) {
+                self.keep(kept, &rows, &columns, block);
                 return Ok(());
             }
             if !self.in_blocks {
-                return self.write(&self.cuts.window(&rows, &columns), block, io);
+                return self.write(&self.cuts.window(&rows, &columns), block, elements.len(), io);
             }
             let start = rows.start * self.cuts.row_len() + columns.start * rows.len();
             let mut rest = block;
             for window in self.cuts.consecutive(start..start + block.len()) {
                 let (now, later) = rest.split_at(window.len());
-                self.write(&window, now, io)?;
+                self.write(&window, now, elements.len(), io)?;
                 rest = later;
             }
             Ok(())
         })?;
-        let written = self.cuts.rows(self.cuts.kept_from.saturating_sub(1)).end;
-        let written = if self.cuts.kept_from == 0 { 0 } else { written };
-        Ok((written * columns.len()) as u64)
+        Ok((self.cuts.stored_rows() * columns.len()) as u64)
+    }
+
+    /// Puts a block where it belongs in a row tile that is kept.
+    fn keep(&self, kept: usize, rows: &Range<usize>, columns: &Range<usize>, block: &[T]) {
+        let mut tile = self.kept[kept].lock().unwrap_or_else(PoisonError::into_inner);
+        tile.resize(rows.len() * self.cuts.row_len(), T::default());
+        if self.in_blocks {
+            tile[columns.start * rows.len()..][..block.len()].copy_from_slice(block);
+            return;
+        }
+        let rows = tile.chunks_exact_mut(self.cuts.row_len());
+        for (row, part) in rows.zip(block.chunks_exact(columns.len())) {
+            row[columns.clone()].copy_from_slice(part);
+        }
     }
 
     /// Reads a row tile as it lies; returns the number of elements that came from outside memory.
     pub(super) fn read_rows(&self, tile: usize, elements: &mut [T], io: &Io) -> Result<u64> {
         if let Some(kept) = tile.checked_sub(self.cuts.kept_from) {
-            let panels = self.cuts.columns.len();
-            let mut rest = elements;
-            for block in &self.kept[kept * panels..(kept + 1) * panels] {
-                // It is needed once: its memory is free from here on.
-                let block =
-                    std::mem::take(&mut *block.lock().unwrap_or_else(PoisonError::into_inner));
-                let (place, later) = rest.split_at_mut(block.len());
-                place.copy_from_slice(&block);
-                rest = later;
-            }
+            // It is needed once: its memory is free from here on.
+            let mut tile = self.kept[kept].lock().unwrap_or_else(PoisonError::into_inner);
+            elements.copy_from_slice(&std::mem::take(&mut *tile));
             return Ok(0);
         }
         let window = self.cuts.rows.window(tile);
@@ -174,8 +185,8 @@ impl<'a, T: Copy + Send + Sync> Between<'a, T> {
     /// Puts a row of a tile that was read block by block together.
     pub(super) fn gather_row(&self, rows: usize, row: usize, blocks: &[T], to: &mut [T]) {
         let mut rest = blocks;
-        for panel in 0..self.cuts.columns.len() {
-            let columns = self.cuts.columns(panel);
+        for tile in 0..self.cuts.columns.len() {
+            let columns = self.cuts.columns(tile);
             let (block, later) = rest.split_at(rows * columns.len());
             let (begin, len) = (row * columns.len(), columns.len());
             to[columns].copy_from_slice(&block[begin..begin + len]);
@@ -183,10 +194,11 @@ impl<'a, T: Copy + Send + Sync> Between<'a, T> {
         }
     }
 
-    fn write(&self, window: &Window<Ix2>, elements: &[T], io: &Io) -> Result<()> {
+    /// Writes a part of a tile of `tile_len` elements.
+    fn write(&self, window: &Window<Ix2>, elements: &[T], tile_len: usize, io: &Io) -> Result<()> {
         let shape = window.shape.set_f(self.cuts.order == Order::F);
         let view = ArrayView2::from_shape(shape, elements).expect("as many as the window has");
-        Ok(io.write(self.store, window, view, self.cuts.order)?)
+        Ok(io.write_part(self.store, window, view, self.cuts.order, tile_len)?)
     }
 }
 

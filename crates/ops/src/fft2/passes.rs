@@ -74,7 +74,7 @@ pub(super) struct Rows<'a, T: Real> {
     pub(super) written: u64,
 }
 
-/// A row tile as it was read, and with its rows put together; of one row the two are the same.
+/// A row tile as it was read, and with its rows put together where it was read in blocks of several.
 pub(super) struct RowSlot<T> {
     blocks: Buffer<T>,
     rows: Option<Buffer<T>>,
@@ -97,10 +97,9 @@ where
     fn slot(&self) -> Self::Slot {
         let buffer = |offset| Buffer::new(self.cuts.rows.tile().size(), offset);
         let several = self.cuts.rows.tile()[self.cuts.slow] > 1;
-        let in_blocks = self.between.is_in_blocks(self.cuts.rows.len() - 1);
+        let apart = several && self.between.is_in_blocks();
         let rows = || buffer(self.sink.layout().offset());
-        let blocks = buffer(self.between.offset());
-        RowSlot { blocks, rows: (several && in_blocks).then(rows) }
+        RowSlot { blocks: buffer(self.between.offset()), rows: apart.then(rows) }
     }
 
     fn read(&self, index: usize, slot: &mut Self::Slot, io: &Io) -> Result<u64> {
@@ -118,13 +117,8 @@ where
                 .lanes
                 .apply(&mut Tile::new(&window, blocks, self.cuts.order), &self.scratch);
         };
-        let in_blocks = self.between.is_in_blocks(index);
         rows[..count * len].par_chunks_mut(len).enumerate().for_each(|(row, lane)| {
-            if in_blocks {
-                self.between.gather_row(count, row, blocks, lane);
-            } else {
-                lane.copy_from_slice(&blocks[row * len..(row + 1) * len]);
-            }
+            self.between.gather_row(count, row, blocks, lane);
             self.lanes.apply_to_lane(lane, &self.scratch);
         });
     }

@@ -125,9 +125,7 @@ impl Sizes {
 
     /// The elements that are written and read between the passes.
     fn between_len(&self, cuts: &Cuts) -> u64 {
-        let rows = cuts.kept_from * cuts.rows.tile()[self.slow];
-        let rows = rows.min(self.layout.shape()[self.slow]);
-        rows as u64 * self.layout.shape()[self.fast] as u64
+        cuts.stored_rows() as u64 * self.layout.shape()[self.fast] as u64
     }
 
     /// The elements that stay in memory between the passes.
@@ -158,7 +156,7 @@ impl Sizes {
         let rows = self.tiling(height, self.layout.shape()[self.fast]);
         let mut memory = [self.columns_cost(width, slots, height), self.rows_cost(height)];
         let tile = (rows.tile().slice().iter().product::<usize>()) as u64 * self.element;
-        let kept_cost = tile + columns.len() as u64 * KEPT_BLOCK_BYTES;
+        let kept_cost = tile + KEPT_TILE_BYTES;
         let kept = limit.checked_sub(memory[0].max(memory[1]))? / kept_cost;
         let kept = usize::try_from(kept).map_or(rows.len(), |kept| kept.min(rows.len()));
         for memory in &mut memory {
@@ -260,11 +258,11 @@ impl Sizes {
         self.cost(tile, slots, self.scratch(self.slow, width), self.read, self.element)
     }
 
-    /// The memory of a pass along the fast axis over tiles of `n` lanes. Of more than one lane there
-    /// are two copies: as they are read, and put together.
+    /// The memory of a pass along the fast axis over tiles of `n` lanes. Out of place, of more than
+    /// one lane there are two copies: as they are read, and put together.
     fn rows_cost(&self, n: usize) -> u64 {
         let (len, lanes) = (self.layout.shape()[self.fast], self.layout.shape()[self.slow]);
-        let copies = if n > 1 { 2 } else { 1 };
+        let copies = if n > 1 && !self.in_place { 2 } else { 1 };
         let slots = copies * SLOTS.min(lanes.div_ceil(n));
         let scratch = self.scratch(self.fast, 1);
         self.cost(len as u64 * n as u64, slots, scratch, self.element, self.written)
@@ -303,5 +301,5 @@ fn gcd(one: usize, other: usize) -> usize {
     if other == 0 { one } else { gcd(other, one % other) }
 }
 
-/// What a block that is kept in memory holds besides its elements.
-const KEPT_BLOCK_BYTES: u64 = 64;
+/// What a row tile that is kept in memory holds besides its elements.
+const KEPT_TILE_BYTES: u64 = 64;
