@@ -12,8 +12,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::access::{Access, ReadOnly, ReadWrite};
 use crate::direct::{DirectFile, Failed, PAGE};
+use crate::dirty::Dirty;
 use crate::element::swap_bytes;
-use crate::npy::Header;
 use crate::source::check;
 use crate::{
     ByteOrder, Element, Error, ErrorKind, Format, Layout, Options, Order, Result, Sink, Source,
@@ -59,6 +59,8 @@ pub struct FileArray<T, D, A = ReadOnly> {
     pub(crate) byte_order: ByteOrder,
     pub(crate) format: Format,
     pub(crate) direct: Option<DirectFile>,
+    /// What waits in the page cache, of an array that should not be there.
+    pub(crate) dirty: Option<Dirty>,
     pub(crate) poisoned: AtomicBool,
     pub(crate) kind: PhantomData<fn() -> (T, A)>,
 }
@@ -154,70 +156,6 @@ impl<T: Element, D: Dimension> FileArray<T, D, ReadWrite> {
         self.sync(File::sync_data, || format!("failed to sync window {window}"))
     }
 
-    /// Makes the array longer by a tile, along its slowest axis: the first in C order, the last in
-    /// Fortran order. A `.npy` header is rewritten in place, in the room that numpy leaves for it.
-    ///
-    /// The data is written before the header, so that a crash in between leaves the old array.
-    ///
-    /// # Errors
-    ///
-    /// If the other axes differ, the file has bytes after its data, its header has no room for the
-    /// new length, or writing fails.
-    pub fn append(&mut self, tile: &ArrayRef<T, D>) -> Result<()> {
-        let tile = tile.view();
-        let growth = self.layout.axes().next();
-        let axis = growth.ok_or_else(|| self.unsupported("an array without axes cannot grow"))?;
-        let old = self.layout.shape().clone();
-        let mut window = Window::whole(tile.raw_dim());
-        window.origin[axis] = old[axis];
-        let mut shape = old.clone();
-        shape[axis] = old[axis].saturating_add(window.shape[axis]);
-        let fits = tile.ndim() == old.ndim()
-            && (0..old.ndim()).all(|other| other == axis || window.shape[other] == old[other]);
-        if !fits {
-            let (tile, window) = (tile.shape().to_vec(), old.slice().to_vec());
-            return Err(self.error(ErrorKind::WrongShape { tile, window }));
-        }
-        let end = self.layout.offset() + self.layout.bytes();
-        let len = self.file_len()?;
-        if len < end {
-            let promise = "its array ends at byte";
-            return Err(self.error(ErrorKind::Truncated { promise, expected: end, actual: len }));
-        }
-        if len > end {
-            let reason = format!("has {} bytes after its data, so it cannot grow", len - end);
-            return Err(self.error(ErrorKind::Unsupported(reason)));
-        }
-        let layout =
-            new_layout::<T, D>(&self.path, shape, self.layout.order(), self.layout.offset())?;
-        let header = self.grown_header(&layout)?;
-        let old = std::mem::replace(&mut self.layout, layout);
-        let written = self.write_shared(&window, tile).and_then(|()| match header {
-            Some(header) => self.write_at(&header, 0),
-            None => Ok(()),
-        });
-        if written.is_err() {
-            // As before: the old length, and no bytes after the data.
-            self.layout = old;
-            let _ = self.file.set_len(end);
-        }
-        written
-    }
-
-    /// The header for a grown array, of the same length as the one in the file.
-    fn grown_header(&self, layout: &Layout<D>) -> Result<Option<Vec<u8>>> {
-        let Format::Npy(version) = self.format else { return Ok(None) };
-        let header = Header {
-            dtype: T::DTYPE,
-            byte_order: self.byte_order,
-            order: layout.order(),
-            shape: layout.shape().slice().to_vec(),
-        };
-        let len = usize::try_from(layout.offset()).unwrap_or(usize::MAX);
-        let bytes = header.to_bytes_of_len(version, len);
-        bytes.map(Some).ok_or_else(|| self.unsupported("its header has no room for a longer shape"))
-    }
-
     /// Makes everything durable, gives up the lock and closes the file.
     ///
     /// # Errors
@@ -228,7 +166,7 @@ impl<T: Element, D: Dimension> FileArray<T, D, ReadWrite> {
     }
 
     /// Writes through a shared reference; the order of overlapping writes is unspecified.
-    fn write_shared(&self, window: &Window<D>, tile: ArrayView<'_, T, D>) -> Result<()> {
+    pub(crate) fn write_shared(&self, window: &Window<D>, tile: ArrayView<'_, T, D>) -> Result<()> {
         self.check_poison()?;
         check(window, self.layout.shape(), &tile.raw_dim()).map_err(|kind| self.error(kind))?;
         if let Some(elements) = packed(&tile, self.layout.order()) {
@@ -284,6 +222,10 @@ impl<T: Element, D: Dimension> FileArray<T, D, ReadWrite> {
                 self.write_at(&swapped, self.byte_of(start))?;
             }
         }
+        let bytes = size_of_val(elements) as u64;
+        if self.dirty.as_ref().is_some_and(|dirty| dirty.add(bytes)) {
+            self.sync(File::sync_data, || "failed to sync".to_owned())?;
+        }
         Ok(())
     }
 
@@ -308,10 +250,6 @@ impl<T: Element, D: Dimension> FileArray<T, D, ReadWrite> {
     fn check_poison(&self) -> Result<()> {
         let poisoned = self.poisoned.load(Ordering::Relaxed);
         if poisoned { Err(self.error(ErrorKind::Poisoned)) } else { Ok(()) }
-    }
-
-    fn unsupported(&self, reason: &str) -> Error {
-        self.error(ErrorKind::Unsupported(reason.to_owned()))
     }
 }
 
@@ -496,7 +434,7 @@ impl<T: Element, D: Dimension, A: Access> FileArray<T, D, A> {
         Error::io(&self.path, action, code.map_or_else(same, io::Error::from_raw_os_error))
     }
 
-    fn file_len(&self) -> Result<u64> {
+    pub(crate) fn file_len(&self) -> Result<u64> {
         let metadata = self.file.metadata();
         Ok(metadata
             .map_err(|error| Error::io(&self.path, "failed to ask its length", error))?
@@ -589,4 +527,37 @@ fn view_mut<'a, T, D: Dimension>(
 ) -> ArrayViewMut<'a, T, D> {
     let shape = window.shape.clone().set_f(order == Order::F);
     ArrayViewMut::from_shape(shape, elements).expect("as many elements as the window has")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dirty::DIRTY_BYTES;
+    use crate::options::array;
+
+    /// An array that takes all writes and cannot be synced.
+    fn unsyncable(dirty: Option<Dirty>) -> FileArrayMut<u8, Ix1> {
+        let file = File::options().write(true).open("/dev/null").unwrap();
+        let len = usize::try_from(DIRTY_BYTES).unwrap();
+        let layout = Layout::new(Ix1(len), Order::C, 1, 0).unwrap();
+        let path = PathBuf::from("/dev/null");
+        FileArray { dirty, ..array(file, path, layout, ByteOrder::NATIVE, Format::Raw) }
+    }
+
+    #[test]
+    fn what_waits_in_the_cache_is_bounded_by_syncing() {
+        let half = usize::try_from(DIRTY_BYTES).unwrap() / 2;
+        let tile = Array::<u8, _>::zeros(half);
+        let mut array = unsyncable(Some(Dirty::default()));
+        array.write_window(0..half, &tile).unwrap();
+        let error = array.write_window(half..2 * half, &tile).unwrap_err();
+        assert!(error.to_string().contains("failed to sync"), "{error}");
+        let error = array.write_window(0..half, &tile).unwrap_err();
+        assert!(matches!(error.kind(), ErrorKind::Poisoned), "{error}");
+        // An array that fits the cache is left to it.
+        let mut array = unsyncable(None);
+        for _ in 0..4 {
+            array.write_window(0..half, &tile).unwrap();
+        }
+    }
 }

@@ -27,9 +27,11 @@
 //! [ndarray]: https://docs.rs/ndarray
 
 mod access;
+mod append;
 mod batch;
 mod buffer;
 mod direct;
+mod dirty;
 mod dtype;
 mod element;
 mod error;

@@ -9,6 +9,7 @@ use std::sync::atomic::AtomicBool;
 
 use crate::access::Access;
 use crate::direct::DirectFile;
+use crate::dirty::Dirty;
 use crate::file_array::new_layout;
 use crate::lock::{self, Share};
 use crate::npy::{Header, HeaderError, MAX_AXES, Version};
@@ -20,7 +21,7 @@ use crate::{
 /// Whether reads and writes go through the operating system's page cache.
 ///
 /// What is read and written is the same in any case; where a file system has no direct transfers,
-/// all go through the page cache.
+/// all go through the page cache, and 64 MiB at most wait there to be written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cache {
     /// Past it, if the array takes more than a quarter of the memory that is available.
@@ -347,7 +348,8 @@ impl Options {
         if bypass && direct.is_none() {
             log::debug!("{}: its file system has no way past the page cache", path.display());
         }
-        FileArray { direct, ..array(file, path, layout, byte_order, format) }
+        let dirty = bypass.then(Dirty::default);
+        FileArray { direct, dirty, ..array(file, path, layout, byte_order, format) }
     }
 
     fn open_to_read(&self, path: &Path) -> Result<(File, PathBuf)> {
@@ -413,8 +415,17 @@ pub(crate) fn array<T, D, A>(
     byte_order: ByteOrder,
     format: Format,
 ) -> FileArray<T, D, A> {
-    let (direct, poisoned) = (None, AtomicBool::new(false));
-    FileArray { file, path, layout, byte_order, format, direct, poisoned, kind: PhantomData }
+    FileArray {
+        file,
+        path,
+        layout,
+        byte_order,
+        format,
+        direct: None,
+        dirty: None,
+        poisoned: AtomicBool::new(false),
+        kind: PhantomData,
+    }
 }
 
 /// Reads a header and checks that it is of the type and dimension, and as long as it promises.
