@@ -58,14 +58,19 @@ impl RawArgs {
         Ok(info)
     }
 
-    /// Opens the file that an info describes.
-    pub(crate) fn open<T: Element>(&self, info: &FileInfo) -> Outcome<FileArray<T, Ix2>> {
+    /// Opens the file that an info describes, with as many axes as the dimension has.
+    pub(crate) fn open<T: Element, D: Dimension>(
+        &self,
+        info: &FileInfo,
+    ) -> Outcome<FileArray<T, D>> {
         let options = self.options();
-        match (info.format, &info.shape[..]) {
-            (Format::Npy(_), _) => Ok(options.open(&info.path)?),
-            (Format::Raw, &[rows, columns]) => Ok(options.open_raw(&info.path, (rows, columns))?),
-            (Format::Raw, shape) => Err(format!("shape {shape:?} has not 2 axes").into()),
+        if let Format::Npy(_) = info.format {
+            return Ok(options.open(&info.path)?);
         }
+        let shape = &info.shape[..];
+        let axes = || format!("shape {shape:?} has not {} axes", D::NDIM.unwrap_or_default());
+        let shape = D::from_dimension(&ndarray::Dim(shape)).ok_or_else(axes)?;
+        Ok(options.open_raw(&info.path, shape)?)
     }
 
     fn options(&self) -> Options {

@@ -31,7 +31,7 @@ fn output<T: outcore_storage::Element>(folder: &Path) -> Array2<T> {
 }
 
 /// The library's transform of an array in memory.
-fn transformed(source: &impl Source<C32, Ix2>, request: &Fft2) -> Array2<C32> {
+fn transformed(source: &impl Source<C32, Ix2>, request: &Fft2<'_>) -> Array2<C32> {
     let mut spectrum = Array2::zeros(Stored::shape(source));
     let plan = request.plan::<f32>(Budget::new(1 << 30)).unwrap();
     plan.run(source, &mut spectrum, Control::new()).unwrap();

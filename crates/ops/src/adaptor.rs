@@ -75,6 +75,14 @@ impl<D: Dimension, S: Stored<D> + ?Sized, A, F> Stored<D> for MapSource<'_, S, A
     fn layout(&self) -> Layout<D> {
         self.source.layout()
     }
+
+    fn read_bytes(&self, window: &Window<D>) -> u64 {
+        self.source.read_bytes(window)
+    }
+
+    fn run_bytes(&self, window: &Window<D>) -> u64 {
+        self.source.run_bytes(window)
+    }
 }
 
 impl<D: Dimension, S: Stored<D> + ?Sized, B, F> Stored<D> for MapSink<'_, S, B, F> {

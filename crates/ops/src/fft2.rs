@@ -28,11 +28,11 @@ use self::sizes::{Passes, Sizes};
 use crate::control::Control;
 use crate::fourier::{Direction, Norm, Real};
 use crate::lanes::Lanes;
-use crate::pass::InPlace;
+use crate::pass::{InPlace, run_bytes};
 use crate::plan::{Plan, Report, Run};
 use crate::tile::Tile;
 use crate::tiling::Tiling;
-use crate::transfer::{Shared, WriteShared};
+use crate::transfer::{Shared, WriteShared, planned_read_bytes};
 use crate::{Error, Resources, Result};
 
 /// The forward transform of a 2-D array; as `numpy.fft.fft2`.
@@ -64,8 +64,9 @@ use crate::{Error, Resources, Result};
 /// assert!(spectrum[[1, 1]].norm() < 1e-13);
 /// # Ok::<(), outcore_ops::Error>(())
 /// ```
-pub fn fft2(source: &impl Stored<Ix2>) -> Fft2 {
+pub fn fft2(source: &impl Stored<Ix2>) -> Fft2<'_> {
     Fft2 {
+        source,
         layout: source.layout(),
         direction: Direction::Forward,
         norm: Norm::default(),
@@ -75,13 +76,14 @@ pub fn fft2(source: &impl Stored<Ix2>) -> Fft2 {
 }
 
 /// The inverse transform of a 2-D array; as `numpy.fft.ifft2`. See [`fft2`].
-pub fn ifft2(source: &impl Stored<Ix2>) -> Fft2 {
+pub fn ifft2(source: &impl Stored<Ix2>) -> Fft2<'_> {
     Fft2 { direction: Direction::Inverse, ..fft2(source) }
 }
 
 /// A transform to be planned; see [`fft2`].
-#[derive(Clone, Debug)]
-pub struct Fft2 {
+#[derive(Clone)]
+pub struct Fft2<'a> {
+    source: &'a dyn Stored<Ix2>,
     layout: Layout<Ix2>,
     direction: Direction,
     norm: Norm,
@@ -89,7 +91,14 @@ pub struct Fft2 {
     in_place: bool,
 }
 
-impl Fft2 {
+impl fmt::Debug for Fft2<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { layout, direction, norm, .. } = self;
+        write!(f, "{direction:?} fft2 of {layout:?}, {norm:?}")
+    }
+}
+
+impl Fft2<'_> {
     /// Plans for [`Fft2Plan::run_in_place`]: tiles of columns are cut on the page boundaries of the
     /// array's file.
     #[must_use]
@@ -130,13 +139,20 @@ impl Fft2 {
             return Err(Error::Shape(format!("{reason}: its axis {axis} has length 0")));
         }
         let sizes = Sizes::new::<T>(self, resources);
-        let (tiles, passes) = sizes.passes(self.direction)?;
+        let (tiles, mut passes) = sizes.passes(self.direction)?;
         let array_bytes = self.layout.len() as u64 * sizes.element;
         let (scratch, kept) = match &tiles {
             // One pass needs no scratch: the tile is the intermediate result.
             Passes::One(_) => (false, 0),
             Passes::Two(cuts) => (self.real_part, sizes.kept_len(cuts)),
         };
+        let first = match &tiles {
+            Passes::One(tiling) => tiling,
+            Passes::Two(cuts) => &cuts.columns,
+        };
+        let order = self.layout.order();
+        passes[0].bytes_read = planned_read_bytes::<Complex<T>, _>(self.source, first, order);
+        passes[0].run_bytes_read = run_bytes(self.source, first);
         let plan = Plan {
             operation: sizes.name(self.direction),
             resources,
@@ -290,7 +306,7 @@ where
             slots: 1,
             source,
             sink,
-            element_bytes: (self.sizes.read, self.sizes.written),
+            written_bytes: self.sizes.written,
             kernel: |_: &Window<Ix2>, tile: &mut Tile<'_, _, _>| {
                 self.slow.apply(tile, &scratch.0);
                 self.fast.apply(tile, &scratch.1);
@@ -307,8 +323,8 @@ where
     ) -> Result<()> {
         let inner = cuts.columns.tile()[self.sizes.fast];
         let scratch = self.slow.scratch(self.plan.resources.threads.get(), inner);
-        let (slots, read) = (self.plan.passes[0].slots, self.sizes.read);
-        run.pass(&Columns { cuts, slots, source, between, lanes: &self.slow, scratch, read })
+        let slots = self.plan.passes[0].slots;
+        run.pass(&Columns { cuts, slots, source, between, lanes: &self.slow, scratch })
     }
 
     fn run_rows(

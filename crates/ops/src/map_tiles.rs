@@ -18,7 +18,7 @@ use crate::pass::{InPlace, OutOfPlace, run_bytes};
 use crate::plan::{PassPlan, Plan, Report, Run, SLOTS, duration, refuse, usable};
 use crate::tile::Tile;
 use crate::tiling::Tiling;
-use crate::transfer::{Shared, staging_bytes};
+use crate::transfer::{Shared, planned_read_bytes, staging_bytes};
 use crate::{Error, Resources, Result};
 
 /// A kernel on every tile of an array; tiles of one shape, ragged at the ends.
@@ -45,23 +45,31 @@ use crate::{Error, Resources, Result};
 pub fn map_tiles<D: Dimension>(
     source: &impl Stored<D>,
     tile: impl IntoDimension<Dim = D>,
-) -> MapTiles<D> {
+) -> MapTiles<'_, D> {
     let (layout, tile) = (source.layout(), tile.into_dimension());
     assert_eq!(tile.ndim(), layout.shape().ndim(), "a tile has as many axes as its array");
     assert!(!tile.slice().contains(&0), "a tile of shape {:?} covers nothing", tile.slice());
-    MapTiles { name: "map_tiles".to_owned(), layout, tile, kernel_bytes: 0 }
+    MapTiles { name: "map_tiles".to_owned(), source, layout, tile, kernel_bytes: 0 }
 }
 
 /// A kernel on every tile, to be planned; see [`map_tiles`].
-#[derive(Clone, Debug)]
-pub struct MapTiles<D> {
+#[derive(Clone)]
+pub struct MapTiles<'a, D> {
     name: String,
+    source: &'a dyn Stored<D>,
     layout: Layout<D>,
     tile: D,
     kernel_bytes: u64,
 }
 
-impl<D: Dimension> MapTiles<D> {
+impl<D: Dimension> fmt::Debug for MapTiles<'_, D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (name, layout, tile) = (&self.name, &self.layout, &self.tile);
+        write!(f, "{name} of {layout:?} by {tile:?}")
+    }
+}
+
+impl<D: Dimension> MapTiles<'_, D> {
     /// The memory that the kernel holds in each thread, to be counted in the budget.
     #[must_use]
     pub fn kernel_bytes(mut self, bytes: u64) -> Self {
@@ -121,7 +129,7 @@ impl<D: Dimension> MapTiles<D> {
             return Err(refuse(&operation, cost(&self.tiling(self.tile.clone()), 1), resources));
         };
         let slots = slots.min(tiling.len());
-        let pass = self.pass(&tiling, slots, cost(&tiling, slots), written as u64);
+        let pass = self.pass::<A>(&tiling, slots, cost(&tiling, slots), written as u64);
         let output_bytes = pass.bytes_written;
         let passes = vec![pass];
         let plan =
@@ -144,7 +152,7 @@ impl<D: Dimension> MapTiles<D> {
 
     fn duration(&self, tiling: &Tiling<D>, slots: usize, written: u64) -> f64 {
         let len = self.layout.len() as u64;
-        let run = run_bytes(&self.layout, tiling);
+        let run = run_bytes(self.source, tiling);
         let run_written = run / self.layout.element_bytes() as u64 * written;
         duration([(self.layout.bytes(), run), (len * written, run_written)], slots)
     }
@@ -161,7 +169,7 @@ impl<D: Dimension> MapTiles<D> {
         let mut window = tiling.tile().clone();
         let fastest = self.layout.fastest_axis() == Some(axis);
         let large = if fastest {
-            run_bytes(&self.layout, tiling) >= LONG_RUN_BYTES
+            run_bytes(self.source, tiling) >= LONG_RUN_BYTES
         } else {
             window.size() as u64 * slot_bytes >= PREFERRED_BYTES
         };
@@ -189,9 +197,9 @@ impl<D: Dimension> MapTiles<D> {
         tiles.saturating_add(kernels).saturating_add(staging)
     }
 
-    fn pass(&self, tiling: &Tiling<D>, slots: usize, memory: u64, written: u64) -> PassPlan {
+    fn pass<A>(&self, tiling: &Tiling<D>, slots: usize, memory: u64, written: u64) -> PassPlan {
         let len = self.layout.len() as u64;
-        let run_bytes = run_bytes(&self.layout, tiling);
+        let run_bytes = run_bytes(self.source, tiling);
         PassPlan {
             name: format!("tiles of {:?}", self.tile.slice()),
             tiles: tiling.len(),
@@ -200,7 +208,7 @@ impl<D: Dimension> MapTiles<D> {
             tile_bytes: tiling.tile().size() as u64 * self.layout.element_bytes() as u64,
             run_bytes_read: run_bytes,
             run_bytes_written: run_bytes / self.layout.element_bytes() as u64 * written,
-            bytes_read: self.layout.bytes(),
+            bytes_read: planned_read_bytes::<A, _>(self.source, tiling, self.layout.order()),
             bytes_written: len * written,
             memory,
         }
@@ -260,7 +268,7 @@ impl<A: Element, B: Element, D: Dimension> MapTilesPlan<A, B, D> {
             slots: self.plan.passes[0].slots,
             source,
             sink: &Shared::new(sink),
-            element_bytes: (self.layout.element_bytes() as u64, size_of::<B>() as u64),
+            written_bytes: size_of::<B>() as u64,
             kernel: |window: &_, input: ArrayView<'_, A, D>, output: ArrayViewMut<'_, B, D>| {
                 each_tile(window, (input, output), &self.tile, &|window, (input, output)| {
                     kernel(window, input, output);
@@ -306,14 +314,13 @@ impl<T: Element, D: Dimension> MapTilesPlan<T, T, D> {
         self.check(&array.shape())?;
         let mut run = Run::new(&self.plan, control)?;
         let array = Shared::new(array);
-        let element_bytes = self.layout.element_bytes() as u64;
         run.pass(&InPlace {
             tiling: &self.tiling,
             order: self.layout.order(),
             slots: self.plan.passes[0].slots,
             source: &array,
             sink: &array,
-            element_bytes: (element_bytes, size_of::<T>() as u64),
+            written_bytes: size_of::<T>() as u64,
             kernel: |window: &_, tile: &mut Tile<'_, T, D>| {
                 each_tile(window, tile.view_mut(), &self.tile, &kernel);
             },

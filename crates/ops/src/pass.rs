@@ -1,7 +1,7 @@
 //! The passes that operations are made of: what is in a slot, and which windows go in and out.
 
 use ndarray::{ArrayView, ArrayViewMut, Dimension};
-use outcore_storage::{Buffer, Element, Layout, Order, Source, Window};
+use outcore_storage::{Buffer, Element, Order, Source, Stored, Window};
 
 use crate::Result;
 use crate::plan::slots;
@@ -18,8 +18,8 @@ pub(crate) struct InPlace<'a, T, D: Dimension, K> {
     pub(crate) slots: usize,
     pub(crate) source: &'a dyn Source<T, D>,
     pub(crate) sink: &'a dyn WriteShared<T, D>,
-    /// The bytes of an element where it is read and where it is written.
-    pub(crate) element_bytes: (u64, u64),
+    /// The bytes of an element where it is written.
+    pub(crate) written_bytes: u64,
     pub(crate) kernel: K,
 }
 
@@ -46,8 +46,7 @@ where
     fn read(&self, index: usize, slot: &mut Buffer<T>, io: &Io) -> Result<u64> {
         let window = self.tiling.window(index);
         let mut tile = Tile::new(&window, slot, self.order);
-        io.read(self.source, &window, tile.view_mut(), self.order)?;
-        Ok(window.len() as u64 * self.element_bytes.0)
+        Ok(io.read(self.source, &window, tile.view_mut(), self.order)?)
     }
 
     fn compute(&self, index: usize, slot: &mut Buffer<T>) {
@@ -59,7 +58,7 @@ where
         let window = self.tiling.window(index);
         let tile = Tile::new(&window, slot, self.order);
         io.write(self.sink, &window, tile.view(), self.order)?;
-        Ok(window.len() as u64 * self.element_bytes.1)
+        Ok(window.len() as u64 * self.written_bytes)
     }
 }
 
@@ -71,8 +70,8 @@ pub(crate) struct OutOfPlace<'a, A, B, D: Dimension, K> {
     pub(crate) slots: usize,
     pub(crate) source: &'a dyn Source<A, D>,
     pub(crate) sink: &'a dyn WriteShared<B, D>,
-    /// The bytes of an element where it is read and where it is written.
-    pub(crate) element_bytes: (u64, u64),
+    /// The bytes of an element where it is written.
+    pub(crate) written_bytes: u64,
     pub(crate) kernel: K,
 }
 
@@ -102,8 +101,7 @@ where
     fn read(&self, index: usize, slot: &mut Self::Slot, io: &Io) -> Result<u64> {
         let window = self.tiling.window(index);
         let mut tile = Tile::new(&window, &mut slot.0, self.order);
-        io.read(self.source, &window, tile.view_mut(), self.order)?;
-        Ok(window.len() as u64 * self.element_bytes.0)
+        Ok(io.read(self.source, &window, tile.view_mut(), self.order)?)
     }
 
     fn compute(&self, index: usize, (input, output): &mut Self::Slot) {
@@ -117,7 +115,7 @@ where
         let window = self.tiling.window(index);
         let tile = Tile::new(&window, &mut slot.1, self.order);
         io.write(self.sink, &window, tile.view(), self.order)?;
-        Ok(window.len() as u64 * self.element_bytes.1)
+        Ok(window.len() as u64 * self.written_bytes)
     }
 }
 
@@ -126,7 +124,6 @@ pub(crate) struct ReadOnly<'a, T, D: Dimension, K> {
     pub(crate) tiling: &'a Tiling<D>,
     pub(crate) order: Order,
     pub(crate) source: &'a dyn Source<T, D>,
-    pub(crate) element_bytes: u64,
     /// Called with one tile after another, in the order of the tiling.
     pub(crate) kernel: K,
 }
@@ -154,8 +151,7 @@ where
     fn read(&self, index: usize, slot: &mut Buffer<T>, io: &Io) -> Result<u64> {
         let window = self.tiling.window(index);
         let mut tile = Tile::new(&window, slot, self.order);
-        io.read(self.source, &window, tile.view_mut(), self.order)?;
-        Ok(window.len() as u64 * self.element_bytes)
+        Ok(io.read(self.source, &window, tile.view_mut(), self.order)?)
     }
 
     fn compute(&self, index: usize, slot: &mut Buffer<T>) {
@@ -169,7 +165,9 @@ where
 }
 
 /// The bytes of each contiguous run of a tiling's tiles in a file; the first may be shorter.
-pub(crate) fn run_bytes<D: Dimension>(layout: &Layout<D>, tiling: &Tiling<D>) -> u64 {
-    let run_len = tiling.windows().take(2).map(|window| layout.runs(&window).run_len()).max();
-    (run_len.unwrap_or(0) * layout.element_bytes()) as u64
+pub(crate) fn run_bytes<D: Dimension>(
+    stored: &(impl Stored<D> + ?Sized),
+    tiling: &Tiling<D>,
+) -> u64 {
+    tiling.windows().take(2).map(|window| stored.run_bytes(&window)).max().unwrap_or(0)
 }

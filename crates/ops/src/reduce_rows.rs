@@ -12,7 +12,7 @@ use crate::control::Control;
 use crate::pass::{ReadOnly, run_bytes};
 use crate::plan::{PassPlan, Plan, Run, SLOTS, greatest, refuse, slots, usable};
 use crate::tiling::Tiling;
-use crate::transfer::staging_bytes;
+use crate::transfer::{planned_read_bytes, staging_bytes};
 use crate::{Error, Resources, Result};
 
 /// The matrix reduced to at most `rows x columns` cells: each holds the mean of a function over the
@@ -170,10 +170,9 @@ fn reduce_rows<T: Element>(
             add_row(row, sums.to_slice().expect("rows of a new array are contiguous"));
         }
     };
-    let element_bytes = source.layout().element_bytes() as u64;
     let mut run = Run::new(&plan.plan, control)?;
     // Rows must be contiguous, whatever the order of the file.
-    run.pass(&ReadOnly { tiling, order: Order::C, source, element_bytes, kernel })
+    run.pass(&ReadOnly { tiling, order: Order::C, source, kernel })
 }
 
 /// The plan of a reading pass over rows.
@@ -210,9 +209,9 @@ impl RowsPlan {
             tile: vec![n, columns],
             slots: slots(tiling.len()),
             tile_bytes: (n * columns * element) as u64,
-            run_bytes_read: run_bytes(&layout, &tiling),
+            run_bytes_read: run_bytes(source, &tiling),
             run_bytes_written: 0,
-            bytes_read: layout.bytes(),
+            bytes_read: planned_read_bytes::<T, _>(source, &tiling, Order::C),
             bytes_written: 0,
             memory: cost(n),
         };

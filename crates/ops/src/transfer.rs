@@ -11,6 +11,8 @@ use rayon::prelude::*;
 use std::ops::RangeInclusive;
 use std::sync::{PoisonError, RwLock};
 
+use crate::tiling::Tiling;
+
 /// Requests under way at a time.
 const IO_THREADS: usize = 4;
 /// The part of a tile that a piece is: small, because a source or a sink may hold as much again.
@@ -27,14 +29,14 @@ impl Io {
         Ok(Self(crate::stream::pool(IO_THREADS, "outcore-io")?))
     }
 
-    /// Copies a window into a tile.
+    /// Copies a window into a tile; returns the bytes that this moved.
     pub(crate) fn read<T: Send + Sync, D: Dimension>(
         &self,
         source: &(impl Source<T, D> + ?Sized),
         window: &Window<D>,
         tile: ArrayViewMut<'_, T, D>,
         order: Order,
-    ) -> Result<()> {
+    ) -> Result<u64> {
         self.0.install(|| read_halves(source, window, tile, order, piece_len::<T>(window.len())))
     }
 
@@ -91,9 +93,9 @@ fn read_halves<T: Send + Sync, D: Dimension>(
     tile: ArrayViewMut<'_, T, D>,
     order: Order,
     piece_len: usize,
-) -> Result<()> {
+) -> Result<u64> {
     let Some((axis, middle)) = halves(window, order, piece_len) else {
-        return source.read_tile(window, tile);
+        return source.read_tile(window, tile).map(|()| source.read_bytes(window));
     };
     let (low, high) = window.split_at(axis, middle);
     let (low_tile, high_tile) = tile.split_at(Axis(axis), middle);
@@ -101,7 +103,30 @@ fn read_halves<T: Send + Sync, D: Dimension>(
         || read_halves(source, &low, low_tile, order, piece_len),
         || read_halves(source, &high, high_tile, order, piece_len),
     );
-    one.and(other)
+    Ok(one? + other?)
+}
+
+/// The bytes that reading all tiles of elements `T` moves, piece by piece.
+pub(crate) fn planned_read_bytes<T, D: Dimension>(
+    source: &(impl Stored<D> + ?Sized),
+    tiling: &Tiling<D>,
+    order: Order,
+) -> u64 {
+    fn of_pieces<D: Dimension>(
+        source: &(impl Stored<D> + ?Sized),
+        window: &Window<D>,
+        order: Order,
+        piece_len: usize,
+    ) -> u64 {
+        let Some((axis, middle)) = halves(window, order, piece_len) else {
+            return source.read_bytes(window);
+        };
+        let (low, high) = window.split_at(axis, middle);
+        of_pieces(source, &low, order, piece_len) + of_pieces(source, &high, order, piece_len)
+    }
+    let of_tile =
+        |window: Window<D>| of_pieces(source, &window, order, piece_len::<T>(window.len()));
+    tiling.windows().map(of_tile).sum()
 }
 
 fn write_halves<T: Send + Sync, D: Dimension>(
@@ -171,6 +196,10 @@ impl<T, D: Dimension, S: Sink<T, D>> WriteShared<T, D> for Shared<'_, S> {
 impl<D: Dimension, S: Stored<D>> Stored<D> for Shared<'_, S> {
     fn layout(&self) -> Layout<D> {
         self.0.read().unwrap_or_else(PoisonError::into_inner).layout()
+    }
+
+    fn read_bytes(&self, window: &Window<D>) -> u64 {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).read_bytes(window)
     }
 }
 

@@ -67,7 +67,7 @@ fn a_transform_reads_and_writes_the_array_once_in_each_pass() {
 }
 
 /// The largest budget that takes two passes.
-fn largest_of_two(request: &Fft2) -> u64 {
+fn largest_of_two(request: &Fft2<'_>) -> u64 {
     let passes =
         |bytes| request.plan::<f32>(resources(bytes, 1)).map_or(2, |plan| plan.plan().passes.len());
     let (mut two, mut one) = (0, 1 << 30);

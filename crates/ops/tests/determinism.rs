@@ -30,7 +30,7 @@ fn write<T: Element>(path: &Path, array: &Array2<T>, order: Order) {
 }
 
 /// Transforms a file by every kind of plan; all results must have the bits of the first.
-fn same_bits<T: Number>(request: impl Fn(&FileArray<Complex<T>, Ix2>) -> Fft2)
+fn same_bits<T: Number>(request: impl Fn(&FileArray<Complex<T>, Ix2>) -> Fft2<'_>)
 where
     Complex<T>: Element,
 {

@@ -32,13 +32,13 @@ struct Case {
 }
 
 impl Case {
-    fn request(&self, source: &impl Stored<Ix2>) -> Fft2 {
+    fn request<'a>(&self, source: &'a impl Stored<Ix2>) -> Fft2<'a> {
         let forward = self.direction == Direction::Forward;
         let request = if forward { fft2(source) } else { ifft2(source) };
         request.norm(self.norm)
     }
 
-    fn plan<T: Number>(&self, request: &Fft2) -> outcore_ops::Fft2Plan<T>
+    fn plan<T: Number>(&self, request: &Fft2<'_>) -> outcore_ops::Fft2Plan<T>
     where
         Complex<T>: Element,
     {

@@ -143,7 +143,7 @@ impl Case {
 
     fn transform<T: Real + Number>(
         &self,
-        request: &Fft2,
+        request: &Fft2<'_>,
         source: &dyn Source<Complex<T>, Ix2>,
         output: &Path,
     ) where

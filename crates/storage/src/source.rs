@@ -17,6 +17,18 @@ pub trait Stored<D: Dimension> {
     fn shape(&self) -> D {
         self.layout().shape().clone()
     }
+
+    /// The bytes that reading a window moves. Those of its elements, unless the source is lazy and
+    /// needs fewer of them, as one that repeats itself does, or reads over some that it leaves out.
+    fn read_bytes(&self, window: &Window<D>) -> u64 {
+        window.len() as u64 * self.layout().element_bytes() as u64
+    }
+
+    /// The bytes of each contiguous run that a window is made of.
+    fn run_bytes(&self, window: &Window<D>) -> u64 {
+        let layout = self.layout();
+        (layout.runs(window).run_len() * layout.element_bytes()) as u64
+    }
 }
 
 /// What operations read from. Several threads may read windows of it at a time.
@@ -55,15 +67,38 @@ pub trait Sink<T, D: Dimension>: Stored<D> + Send + Sync {
     }
 }
 
+/// A layout alone is enough to plan with.
+impl<D: Dimension> Stored<D> for Layout<D> {
+    fn layout(&self) -> Layout<D> {
+        self.clone()
+    }
+}
+
 impl<S: Stored<D> + ?Sized, D: Dimension> Stored<D> for &S {
     fn layout(&self) -> Layout<D> {
         (**self).layout()
+    }
+
+    fn read_bytes(&self, window: &Window<D>) -> u64 {
+        (**self).read_bytes(window)
+    }
+
+    fn run_bytes(&self, window: &Window<D>) -> u64 {
+        (**self).run_bytes(window)
     }
 }
 
 impl<S: Stored<D> + ?Sized, D: Dimension> Stored<D> for &mut S {
     fn layout(&self) -> Layout<D> {
         (**self).layout()
+    }
+
+    fn read_bytes(&self, window: &Window<D>) -> u64 {
+        (**self).read_bytes(window)
+    }
+
+    fn run_bytes(&self, window: &Window<D>) -> u64 {
+        (**self).run_bytes(window)
     }
 }
 

@@ -76,8 +76,12 @@ pub(crate) fn run(args: &Args) -> Outcome<()> {
     args.output.check(&args.input)?;
     match (info.dtype, args.tile) {
         // What need not be converted is read straight into tiles.
-        (DType::F32, Some(tile)) => real_tiles(args, &info, &args.raw.open::<f32>(&info)?, tile),
-        (DType::F64, Some(tile)) => real_tiles(args, &info, &args.raw.open::<f64>(&info)?, tile),
+        (DType::F32, Some(tile)) => {
+            real_tiles(args, &info, &args.raw.open::<f32, Ix2>(&info)?, tile)
+        }
+        (DType::F64, Some(tile)) => {
+            real_tiles(args, &info, &args.raw.open::<f64, Ix2>(&info)?, tile)
+        }
         (dtype, tile) => with_element!(dtype,
             real T => {
                 let file: FileArray<T, Ix2> = args.raw.open(&info)?;
@@ -89,7 +93,7 @@ pub(crate) fn run(args: &Args) -> Outcome<()> {
                     None => transform(args, &info, &file.map_source(T::to_complex)),
                 }
             },
-            complex T => transform(args, &info, &args.raw.open::<T>(&info)?)
+            complex T => transform(args, &info, &args.raw.open::<T, Ix2>(&info)?)
         ),
     }
 }

@@ -21,8 +21,6 @@ pub(super) struct Columns<'a, T: Real> {
     pub(super) between: &'a Between<'a, Complex<T>>,
     pub(super) lanes: &'a Lanes<T>,
     pub(super) scratch: LaneScratch<T>,
-    /// The bytes of an element where it is read.
-    pub(super) read: u64,
 }
 
 impl<T: Real> Pass for Columns<'_, T>
@@ -46,8 +44,7 @@ where
     fn read(&self, index: usize, slot: &mut Self::Slot, io: &Io) -> Result<u64> {
         let window = self.cuts.columns.window(index);
         let mut tile = Tile::new(&window, slot, self.cuts.order);
-        io.read(self.source, &window, tile.view_mut(), self.cuts.order)?;
-        Ok(window.len() as u64 * self.read)
+        Ok(io.read(self.source, &window, tile.view_mut(), self.cuts.order)?)
     }
 
     fn compute(&self, index: usize, slot: &mut Self::Slot) {

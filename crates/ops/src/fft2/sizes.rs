@@ -8,7 +8,6 @@ use super::Fft2;
 use super::between::Cuts;
 use crate::fourier::{Direction, Real};
 use crate::lanes::cost;
-use crate::pass::run_bytes;
 use crate::plan::{PassPlan, SLOTS, duration, greatest, refuse, usable};
 use crate::tile::gathered_len;
 use crate::tiling::Tiling;
@@ -53,7 +52,7 @@ const PAGE_BYTES: usize = 4096;
 /// A tile of rows: runs that are longer get no faster.
 const ROWS_BYTES: u64 = 16 << 20;
 impl Sizes {
-    pub(super) fn new<T: Real>(fft2: &Fft2, resources: Resources) -> Self {
+    pub(super) fn new<T: Real>(fft2: &Fft2<'_>, resources: Resources) -> Self {
         let layout = fft2.layout.clone();
         let (slow, fast) = match layout.order() {
             Order::C => (0, 1),
@@ -114,7 +113,6 @@ impl Sizes {
         let mut columns =
             self.pass(names.0, &cuts.columns, choice.slots, choice.memory[0], (read, between));
         let mut rows = self.pass(names.1, &cuts.rows, count, choice.memory[1], (between, written));
-        columns.run_bytes_read = run_bytes(&self.layout, &cuts.columns);
         let width = cuts.columns.tile()[self.fast] as u64 * self.element;
         let height = if self.in_place { 1 } else { cuts.rows.tile()[self.slow] as u64 };
         columns.run_bytes_written = if between == 0 { 0 } else { width * height };

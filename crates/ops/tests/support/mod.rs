@@ -153,7 +153,7 @@ pub(crate) fn needed<P: Debug>(plan: impl Fn(u64) -> outcore_ops::Result<P>) -> 
 }
 
 /// The plan within the smallest budget that will do.
-pub(crate) fn tightest<T: Number>(request: &Fft2, threads: usize) -> Fft2Plan<T>
+pub(crate) fn tightest<T: Number>(request: &Fft2<'_>, threads: usize) -> Fft2Plan<T>
 where
     Complex<T>: Element,
 {
