@@ -30,8 +30,8 @@ use outcore_storage::{DType, ErrorKind, Layout, Order, Stored, Window};
 use std::fmt;
 
 use crate::{Error, Result};
-use cast::Cast;
 pub use cast::Casting;
+use cast::{Cast, Failure};
 use function::constant;
 use parse::{Postfix, parse};
 use pieces::{Sizes, each_piece, under};
@@ -203,9 +203,12 @@ fn prevailing(layouts: &[Layout<IxDyn>]) -> Order {
 
 /// An expression with its inputs: a source of elements of type [`dtype`](Self::dtype).
 ///
+/// Its shape is what the inputs broadcast to, its order that of most of them; its layout says what an
+/// element takes in the inputs.
+///
 /// Reading a window reads the windows of the inputs that it needs, each input once, in pieces; what
 /// is held meanwhile is at most [`STAGING_BYTES`](outcore_storage::STAGING_BYTES), and no more than
-/// the window has bytes unless that is less than a few elements. An input that is shorter than the
+/// the inputs have bytes for the window, unless these are a few elements. An input that is shorter than the
 /// result along an axis is read again for every piece.
 pub struct Evaluation<'a> {
     text: String,
@@ -231,33 +234,25 @@ impl Evaluation<'_> {
     /// The same with a result of another type, as NumPy's `astype` gives it.
     ///
     /// ```
-    /// use ndarray::arr0;
+    /// use ndarray::{arr0, array};
     /// use outcore_ops::{AnySource, Casting, Expression};
     /// use outcore_storage::{DType, Source, Window};
     ///
-    /// let x = arr0(3.9).into_dyn();
+    /// let x = array![0.5, 3.9].into_dyn();
     /// let bytes = Expression::parse("100 * x")?.bind(&[("x", AnySource::F64(&x))])?;
     /// let bytes = bytes.astype(DType::U8, Casting::Checked)?;
-    /// let mut tile = arr0(0_u8).into_dyn();
+    /// let mut tile = array![0_u8, 0].into_dyn();
     /// let error = bytes.read_tile(&Window::whole(x.raw_dim()), tile.view_mut()).unwrap_err();
-    /// assert_eq!(error.to_string(), "100 * x: 390 does not fit uint8, 0 to 255");
+    /// assert_eq!(error.to_string(), "element [1] is 390, which uint8 cannot hold");
     /// # Ok::<(), outcore_ops::Error>(())
     /// ```
     ///
     /// # Errors
     ///
-    /// If complex numbers should become real ones and the cast is checked. While elements are read:
-    /// if one does not fit and the cast is checked.
+    /// If the result is too large to address. While elements are read: if one does not fit and the
+    /// cast is checked.
     pub fn astype(mut self, dtype: DType, casting: Casting) -> Result<Self> {
-        let from = self.dtype();
-        let truth = dtype == DType::Bool;
-        if casting == Casting::Checked && from.is_complex() && !dtype.is_complex() && !truth {
-            return Err(Error::Inputs(format!(
-                "the result is {from}, which as {dtype} would lose its imaginary part; take real(..) \
-                 of it"
-            )));
-        }
-        if from != dtype {
+        if self.dtype() != dtype {
             self.program.cast(Cast { to: dtype, casting });
         }
         self.countable()
@@ -265,7 +260,8 @@ impl Evaluation<'_> {
 
     fn countable(self) -> Result<Self> {
         let (shape, bytes) = (self.shape.clone(), self.dtype().bytes());
-        if Layout::new(shape.clone(), self.order, bytes, 0).is_none() {
+        let largest = bytes.max(self.element_bytes());
+        if Layout::new(shape.clone(), self.order, largest, 0).is_none() {
             let shape = shape.slice();
             return Err(Error::Shape(format!(
                 "a result of shape {shape:?} with {bytes} bytes per element is too large to address"
@@ -274,11 +270,17 @@ impl Evaluation<'_> {
         Ok(self)
     }
 
+    /// The bytes that an element takes in the inputs; of a constant, in itself.
+    fn element_bytes(&self) -> usize {
+        let inputs = self.layouts.iter().map(Layout::element_bytes).sum();
+        if self.layouts.is_empty() { self.dtype().bytes() } else { inputs }
+    }
+
     fn sizes(&self, window: &Window<IxDyn>) -> Sizes {
         let bytes = || self.layouts.iter().map(Layout::element_bytes);
         // What an input itself may stage of a window, besides what is staged here of all inputs.
         let staged = bytes().sum::<usize>() + bytes().max().unwrap_or(0);
-        Sizes::new(window.len() * self.dtype().bytes(), staged, self.program.value_bytes())
+        Sizes::new(window.len() * self.element_bytes(), staged, self.program.value_bytes())
     }
 
     /// The window of an input for a window of the result.
@@ -307,10 +309,8 @@ impl Evaluation<'_> {
             let staged = staged.collect::<outcore_storage::Result<Vec<_>>>()?;
             let whole = Window::whole(piece.shape.clone());
             each_piece(&whole, self.order, sizes.register, &mut |part| {
-                self.compute(&staged, &piece.shape, part, &mut registers).map_err(|reason| {
-                    let reason = format!("{}: {reason}", self.text);
-                    outcore_storage::Error::without_path(ErrorKind::Unsupported(reason))
-                })?;
+                let computed = self.compute(&staged, &piece.shape, part, &mut registers);
+                computed.map_err(|failure| self.error(failure, piece, part))?;
                 let part = within(window, piece, part);
                 let tile = tile.slice_each_axis_mut(|axis| part.slice(axis.axis.index()));
                 store(&registers[self.program.result], self.order, tile);
@@ -334,6 +334,32 @@ impl Evaluation<'_> {
         Ok(())
     }
 
+    /// What a failure means for an element of the result.
+    fn error(
+        &self,
+        failure: Failure,
+        piece: &Window<IxDyn>,
+        part: &Window<IxDyn>,
+    ) -> outcore_storage::Error {
+        let mut rest = failure.position;
+        let mut index = vec![0; part.shape.ndim()];
+        let mut place = |axis: usize| {
+            index[axis] = piece.origin[axis] + part.origin[axis] + rest % part.shape[axis];
+            rest /= part.shape[axis];
+        };
+        match self.order {
+            Order::C => (0..part.shape.ndim()).rev().for_each(&mut place),
+            Order::F => (0..part.shape.ndim()).for_each(&mut place),
+        }
+        outcore_storage::Error::without_path(match failure.cast {
+            Some(dtype) => ErrorKind::NotRepresentable { index, value: failure.value, dtype },
+            None => ErrorKind::Unsupported(format!(
+                "{}: element {index:?} is an integer to the power {}, which is no integer",
+                self.text, failure.value
+            )),
+        })
+    }
+
     /// Runs all steps on a part of what is staged for a piece.
     fn compute(
         &self,
@@ -341,7 +367,7 @@ impl Evaluation<'_> {
         shape: &IxDyn,
         part: &Window<IxDyn>,
         registers: &mut [Register],
-    ) -> Result<(), String> {
+    ) -> Result<(), Failure> {
         for step in &self.program.steps {
             // Taken out while it is filled: no step fills what it reads.
             let mut filled =
@@ -398,7 +424,7 @@ fn within(window: &Window<IxDyn>, piece: &Window<IxDyn>, part: &Window<IxDyn>) -
 
 impl Stored<IxDyn> for Evaluation<'_> {
     fn layout(&self) -> Layout<IxDyn> {
-        Layout::new(self.shape.clone(), self.order, self.dtype().bytes(), 0)
+        Layout::new(self.shape.clone(), self.order, self.element_bytes(), 0)
             .expect("this was checked when the expression was bound")
     }
 
@@ -424,7 +450,7 @@ impl Stored<IxDyn> for Evaluation<'_> {
             });
             inputs.map(|(input, source)| source.run_bytes(&self.under(input, window))).min()
         };
-        let own = || (self.layout().runs(window).run_len() * self.dtype().bytes()) as u64;
+        let own = || (self.layout().runs(window).run_len() * self.element_bytes()) as u64;
         runs(true).or_else(|| runs(false)).unwrap_or_else(own)
     }
 }

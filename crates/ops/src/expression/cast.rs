@@ -14,32 +14,42 @@ pub(super) struct Cast {
     pub(super) casting: Casting,
 }
 
-/// What becomes of values that the type of a result cannot hold.
+/// What becomes of floating-point numbers that an integer type cannot hold. Other conversions never
+/// fail: integers wrap, fractions are rounded or cut off, and imaginary parts are left out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Casting {
-    /// They are errors: integers that are out of range, a NaN that should be an integer, an
-    /// imaginary part that has no place. Rounding is none, and neither is an overflow to infinity.
+    /// They are errors.
     #[default]
     Checked,
-    /// Integers wrap, fractions that are too large become the nearest integer of 64 bits and wrap, a
-    /// NaN becomes 0, imaginary parts are left out.
+    /// They become the nearest integer of 64 bits, which wraps, and a NaN becomes 0.
     Unsafe,
+}
+
+/// What went wrong with a value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Failure {
+    /// Its place in the register.
+    pub(super) position: usize,
+    pub(super) value: String,
+    /// The type that it does not fit; `None` if it is the negative exponent of an integer.
+    pub(super) cast: Option<DType>,
 }
 
 impl Cast {
     /// Casts a register; the result is still to be wrapped or rounded to its type.
-    pub(super) fn apply(self, from: &Register, to: &mut Register) -> Result<(), String> {
+    pub(super) fn apply(self, from: &Register, to: &mut Register) -> Result<(), Failure> {
         match from {
             Register::Bool(from) => self.integers(from, to, i128::from),
             Register::I64(from) => self.integers(from, to, i128::from),
             Register::U64(from) => self.integers(from, to, i128::from),
-            Register::F32(from) => self.floats(from, to, |x| Complex::from(f64::from(x))),
-            Register::F64(from) => self.floats(from, to, Complex::from),
+            Register::F32(from) => self.floats(from, to, |x| Complex::from(f64::from(x)))?,
+            Register::F64(from) => self.floats(from, to, Complex::from)?,
             Register::C32(from) => {
-                self.floats(from, to, |z| Complex::new(z.re.into(), z.im.into()))
+                self.floats(from, to, |z| Complex::new(z.re.into(), z.im.into()))?;
             }
-            Register::C64(from) => self.floats(from, to, |z| z),
+            Register::C64(from) => self.floats(from, to, |z| z)?,
         }
+        Ok(())
     }
 
     #[expect(
@@ -48,19 +58,7 @@ impl Cast {
         reason = "wrapping is meant"
     )]
     #[expect(clippy::cast_precision_loss, reason = "rounding is meant")]
-    fn integers<T: Copy>(
-        self,
-        from: &[T],
-        to: &mut Register,
-        wide: impl Fn(T) -> i128,
-    ) -> Result<(), String> {
-        if self.casting == Casting::Checked && Class::of(self.to).is_integer() {
-            let (least, most) = limits(self.to);
-            let outside = |x: &i128| *x < least || *x > most;
-            if let Some(x) = from.iter().map(|&x| wide(x)).find(outside) {
-                return Err(format!("{x} does not fit {}, {least} to {most}", self.to));
-            }
-        }
+    fn integers<T: Copy>(self, from: &[T], to: &mut Register, wide: impl Fn(T) -> i128) {
         match Class::of(self.to) {
             Class::Bool => each(from, to, |x| wide(x) != 0),
             Class::I64 => each(from, to, |x| wide(x) as i64),
@@ -70,7 +68,6 @@ impl Cast {
             Class::C32 => each(from, to, |x| Complex::from(wide(x) as f32)),
             Class::C64 => each(from, to, |x| Complex::from(wide(x) as f64)),
         }
-        Ok(())
     }
 
     #[expect(clippy::cast_possible_truncation, reason = "rounding is meant")]
@@ -80,13 +77,14 @@ impl Cast {
         from: &[T],
         to: &mut Register,
         wide: impl Fn(T) -> Complex<f64>,
-    ) -> Result<(), String> {
+    ) -> Result<(), Failure> {
         if self.casting == Casting::Checked && Class::of(self.to).is_integer() {
             let (least, most) = limits(self.to);
             // Powers of two, which are exact.
             let inside = |x: f64| x.trunc() >= least as f64 && x.trunc() < (most + 1) as f64;
-            if let Some(x) = from.iter().map(|&x| wide(x).re).find(|&x| !inside(x)) {
-                return Err(format!("{x} does not fit {}, {least} to {most}", self.to));
+            if let Some(position) = from.iter().position(|&x| !inside(wide(x).re)) {
+                let value = wide(from[position]).re.to_string();
+                return Err(Failure { position, value, cast: Some(self.to) });
             }
         }
         match Class::of(self.to) {

@@ -5,6 +5,7 @@ use num_complex::Complex;
 use num_traits::Float;
 use outcore_storage::DType;
 
+use super::cast::Failure;
 use super::complex;
 use super::function::{Binary, Unary};
 use super::number::{self, Integer};
@@ -215,7 +216,7 @@ pub(super) fn binary(
     operator: Binary,
     from: [&Register; 2],
     to: &mut Register,
-) -> Result<(), String> {
+) -> Result<(), Failure> {
     use Register as R;
     if let Some(holds) = operator.relation() {
         compare(operator, holds, from, to);
@@ -305,7 +306,7 @@ fn integers<T: Integer + Wide>(
     a: &[T],
     b: &[T],
     to: &mut Register,
-) -> Result<(), String> {
+) -> Result<(), Failure> {
     match operator {
         Binary::Add => pairs(a, b, to, T::add),
         Binary::Subtract => pairs(a, b, to, T::subtract),
@@ -313,8 +314,8 @@ fn integers<T: Integer + Wide>(
         Binary::FloorDivide => pairs(a, b, to, T::floor_divide),
         Binary::Remainder => pairs(a, b, to, T::remainder),
         Binary::Power => {
-            if let Some(exponent) = b.iter().find(|exponent| exponent.is_negative()) {
-                return Err(format!("an integer has no power {exponent} that is an integer"));
+            if let Some(position) = b.iter().position(|exponent| exponent.is_negative()) {
+                return Err(Failure { position, value: b[position].to_string(), cast: None });
             }
             pairs(a, b, to, T::power);
         }
