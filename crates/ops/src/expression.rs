@@ -66,9 +66,6 @@ pub struct Expression {
     postfix: Postfix,
 }
 
-/// Inputs of one expression: what is staged for them must leave room for each.
-const MOST_INPUTS: usize = 256;
-
 impl Expression {
     /// Reads an expression. Any text is safe to read: nesting has a limit.
     ///
@@ -118,17 +115,13 @@ impl Expression {
     pub fn bind<'a>(&self, inputs: &[(&str, AnySource<'a>)]) -> Result<Evaluation<'a>> {
         self.check_names(inputs)?;
         let items = &self.postfix.items;
-        let meanings: Vec<_> = self
-            .postfix
-            .names
-            .iter()
-            .map(|name| {
-                let input = inputs.iter().position(|(input, _)| input == name);
-                let input = input.map(|index| Meaning::Input(index, inputs[index].1.dtype()));
-                input.or_else(|| constant(name).map(Meaning::Constant))
-            })
-            .collect::<Option<_>>()
-            .expect("the names have been checked");
+        let meaning = |name: &String| {
+            let input = inputs.iter().position(|(input, _)| input == name);
+            let input = input.map(|index| Meaning::Input(index, inputs[index].1.dtype()));
+            let meaning = input.or_else(|| constant(name).map(Meaning::Constant));
+            meaning.ok_or_else(|| Error::Inputs(format!("the name {name:?} has no input")))
+        };
+        let meanings = self.postfix.names.iter().map(meaning).collect::<Result<Vec<_>>>()?;
         let program = Program::new(items, &meanings)?;
         let layouts: Vec<_> = inputs.iter().map(|(_, source)| source.layout()).collect();
         let shape = broadcast(inputs, &layouts)?;
@@ -141,10 +134,6 @@ impl Expression {
 
     fn check_names(&self, inputs: &[(&str, AnySource<'_>)]) -> Result<()> {
         let refused = |reason: String| Err(Error::Inputs(reason));
-        if inputs.len() > MOST_INPUTS {
-            let found = inputs.len();
-            return refused(format!("an expression has {found} inputs, but at most {MOST_INPUTS}"));
-        }
         for (index, (name, _)) in inputs.iter().enumerate() {
             if inputs[..index].iter().any(|(other, _)| other == name) {
                 return refused(format!("the name {name:?} has two inputs"));
@@ -153,11 +142,7 @@ impl Expression {
                 return refused(format!("the expression has no name {name:?}, but an input has"));
             }
         }
-        let has_input = |name: &str| inputs.iter().any(|(input, _)| *input == name);
-        match self.names().find(|name| !has_input(name)) {
-            Some(name) => refused(format!("the name {name:?} has no input")),
-            None => Ok(()),
-        }
+        Ok(())
     }
 }
 

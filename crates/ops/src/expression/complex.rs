@@ -241,7 +241,7 @@ fn arctanh(z: C) -> C {
         let re = if norm.is_finite() { z.re / 4.0 / norm / norm } else { 0.0 };
         return C::new(re, std::f64::consts::FRAC_PI_2.copysign(z.im));
     }
-    if z.re == 1.0 && size < 1e-150 {
+    if z.re - 1.0 == 0.0 && size < 1e-150 {
         if size == 0.0 {
             return C::new(f64::INFINITY, z.im);
         }

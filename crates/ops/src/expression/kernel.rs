@@ -76,7 +76,9 @@ fn short(z: Complex<f64>) -> Complex<f32> {
 #[expect(clippy::cast_possible_truncation, reason = "wrapping is meant")]
 pub(super) fn narrow(register: &mut Register, dtype: DType) {
     fn each<T: Copy>(values: &mut [T], f: impl Fn(T) -> T) {
-        values.iter_mut().for_each(|x| *x = f(*x));
+        for x in values {
+            *x = f(*x);
+        }
     }
     match (register, dtype) {
         (Register::I64(values), DType::I8) => each(values, |x| (x as i8).into()),

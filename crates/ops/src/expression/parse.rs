@@ -39,6 +39,9 @@ pub(super) struct Postfix {
 /// The deepest nesting of parentheses, calls, signs and powers.
 const DEPTH: usize = 100;
 
+/// The most names: each is the name of an input, for which memory is needed.
+const MOST_NAMES: usize = 256;
+
 /// How tight each operator binds; signs bind tighter than these, and `**` tighter still.
 const SIGN: u8 = 8;
 const POWER: u8 = 9;
@@ -164,7 +167,7 @@ impl<'a> Parser<'a> {
                 if self.next.0 == Token::Sign("(") {
                     return self.call(name, column, depth);
                 }
-                self.name(name, column);
+                self.name(name, column)?;
             }
             Token::Sign("(") => {
                 self.advance()?;
@@ -186,19 +189,28 @@ impl<'a> Parser<'a> {
         Ok(())
     }
 
-    fn name(&mut self, name: &str, column: usize) {
-        match name {
-            "True" => return self.emit(Item::Bool(true), column),
-            "False" => return self.emit(Item::Bool(false), column),
-            _ => {}
-        }
+    fn name(&mut self, name: &str, column: usize) -> Result<()> {
         // Whether a constant is meant is not known before the inputs are.
+        let item = match name {
+            "True" => Item::Bool(true),
+            "False" => Item::Bool(false),
+            _ => Item::Name(self.number(name, column)?),
+        };
+        self.emit(item, column);
+        Ok(())
+    }
+
+    /// The number of a name, which may be new.
+    fn number(&mut self, name: &str, column: usize) -> Result<usize> {
         let names = &mut self.postfix.names;
-        let index = names.iter().position(|known| known == name).unwrap_or_else(|| {
-            names.push(name.to_owned());
-            names.len() - 1
-        });
-        self.emit(Item::Name(index), column);
+        if let Some(index) = names.iter().position(|known| known == name) {
+            return Ok(index);
+        }
+        if names.len() >= MOST_NAMES {
+            return Err(at(column, format!("{name:?} is one name more than {MOST_NAMES}")));
+        }
+        names.push(name.to_owned());
+        Ok(names.len() - 1)
     }
 
     fn call(&mut self, name: &str, column: usize, depth: usize) -> Result<()> {

@@ -168,10 +168,11 @@ impl Compiler {
     /// A register that is not in use.
     fn take(&mut self, class: Class) -> usize {
         let free = self.free.iter().position(|&register| self.registers[register] == class);
-        free.map(|place| self.free.swap_remove(place)).unwrap_or_else(|| {
-            self.registers.push(class);
-            self.registers.len() - 1
-        })
+        if let Some(place) = free {
+            return self.free.swap_remove(place);
+        }
+        self.registers.push(class);
+        self.registers.len() - 1
     }
 
     fn fill(&mut self, value: Scalar) -> usize {
@@ -348,26 +349,24 @@ impl Compiler {
             return Ok(false);
         };
         let class = Class::of(dtype);
-        let exponent = match weak {
-            Weak::Int(2) => 2.0,
-            Weak::Int(-1) => -1.0,
-            Weak::Float(value) => value,
-            _ => return Ok(false),
-        };
-        let whole = matches!(weak, Weak::Int(_));
         let inexact = class.is_float() || class.is_complex();
-        if exponent == 2.0 && (inexact || whole) {
+        let is = |int: i128, float: f64| match weak {
+            Weak::Int(value) => value == int,
+            Weak::Float(value) => inexact && value.to_bits() == float.to_bits(),
+            Weak::Complex(_) => false,
+        };
+        if is(2, 2.0) {
             // NumPy has no square of bool, and the next type is int8.
             let dtype = if class == Class::Bool { DType::I8 } else { dtype };
             let register = self.register(base, dtype)?;
             let to = self.take(Class::of(dtype));
             self.steps.push(Step::Binary { operator: Binary::Multiply, from: [register; 2], to });
             self.done([register], dtype, to, false);
-        } else if exponent == 0.5 && inexact {
-            self.unary(Unary::Sqrt, base)?;
-        } else if exponent == -1.0 && inexact {
+        } else if inexact && is(-1, -1.0) {
             let one = self.register(Value::Weak(Weak::Int(1)), dtype)?;
             self.emit(Binary::Divide, [one, register], dtype);
+        } else if inexact && weak == Weak::Float(0.5) {
+            self.unary(Unary::Sqrt, base)?;
         } else {
             return Ok(false);
         }

@@ -114,7 +114,6 @@ impl Weak {
     pub(super) fn unary(self, operator: Unary) -> Option<Outcome<Self>> {
         let too_large = || "a constant exceeds 127 bits".to_owned();
         Some(match (operator, self) {
-            (Unary::Positive, _) => Ok(self),
             (Unary::Negative, Self::Int(value)) => {
                 value.checked_neg().map(Self::Int).ok_or_else(too_large)
             }
@@ -124,7 +123,7 @@ impl Weak {
             (Unary::Invert, _) => Err("~ is not defined for fractions".to_owned()),
             (Unary::Real, Self::Complex(value)) => Ok(Self::Float(value.re)),
             (Unary::Imag, Self::Complex(value)) => Ok(Self::Float(value.im)),
-            (Unary::Real, _) => Ok(self),
+            (Unary::Positive | Unary::Real, _) => Ok(self),
             (Unary::Imag, Self::Int(_)) => Ok(Self::Int(0)),
             (Unary::Imag, Self::Float(_)) => Ok(Self::Float(0.0)),
             _ => return None,

@@ -134,24 +134,28 @@ pub(super) fn unary(operator: Unary, dtype: DType) -> Result<Signature, String> 
     use Unary as U;
     let class = Class::of(dtype);
     let counts = class == Class::Bool || class.is_integer();
-    let none = |what: &str| Err(format!("{what} is not defined for {dtype}"));
+    let none = |what: &str| Err(format!("{what} are not defined for {dtype}"));
     Ok(match operator {
         U::Negative | U::Positive if class == Class::Bool => {
-            return none("a sign in front (~ negates)");
+            return none("signs (~ negates elements)");
         }
-        U::Sign if class == Class::Bool => return none("sign"),
-        U::Negative | U::Positive | U::Sign => (dtype, dtype),
-        U::Invert if counts => (dtype, dtype),
-        U::Invert => return none("~"),
-        U::Absolute | U::Real | U::Imag => (dtype, real_type(dtype)),
+        U::Sign if class == Class::Bool => return none("signs"),
+        U::Invert if !counts => return none("bits"),
         U::Floor | U::Ceil | U::Trunc if class.is_complex() => {
-            return none("rounding to one side");
+            return none("floor, ceil and trunc");
         }
-        U::Floor | U::Ceil | U::Trunc => (dtype, dtype),
         U::Round if class == Class::Bool => (DType::F16, DType::F16),
-        U::Round => (dtype, dtype),
         U::Conj if class == Class::Bool => (DType::I8, DType::I8),
-        U::Conj => (dtype, dtype),
+        U::Negative
+        | U::Positive
+        | U::Sign
+        | U::Invert
+        | U::Floor
+        | U::Ceil
+        | U::Trunc
+        | U::Round
+        | U::Conj => (dtype, dtype),
+        U::Absolute | U::Real | U::Imag => (dtype, real_type(dtype)),
         // NumPy asks for the angle to an integer zero, beside which bool becomes int64.
         U::Angle if class == Class::Bool => (DType::F64, DType::F64),
         U::Angle => (inexact(dtype), real_type(inexact(dtype))),
@@ -165,23 +169,23 @@ pub(super) fn binary(operator: Binary, one: DType, other: DType) -> Result<Signa
     use Binary as B;
     let dtype = promote(one, other);
     let class = Class::of(dtype);
-    let none = |what: &str| Err(format!("{what} is not defined for {one} and {other}"));
+    let none = |what: &str| Err(format!("{what} are not defined for {one} and {other}"));
     let counted = if class == Class::Bool { DType::I8 } else { dtype };
     Ok(match operator {
-        B::Subtract if class == Class::Bool => return none("the operator - (^ tells them apart)"),
+        B::Subtract if class == Class::Bool => return none("differences (^ tells elements apart)"),
         B::Add | B::Subtract | B::Multiply | B::Minimum | B::Maximum => (dtype, dtype),
         B::Divide if class.is_float() || class.is_complex() => (dtype, dtype),
         B::Divide => (DType::F64, DType::F64),
-        B::FloorDivide | B::Remainder if class.is_complex() => return none("division with a rest"),
+        B::FloorDivide | B::Remainder if class.is_complex() => return none("// and %"),
         B::FloorDivide | B::Remainder | B::Power => (counted, counted),
         B::And | B::Or | B::Xor if class == Class::Bool || class.is_integer() => (dtype, dtype),
-        B::And | B::Or | B::Xor => return none("an operator on bits"),
+        B::And | B::Or | B::Xor => return none("bits"),
         B::LeftShift | B::RightShift if class == Class::Bool || class.is_integer() => {
             (counted, counted)
         }
-        B::LeftShift | B::RightShift => return none("a shift"),
+        B::LeftShift | B::RightShift => return none("shifts"),
         B::Hypot | B::Arctan2 if class.is_complex() => {
-            return none("a function of two real numbers");
+            return none("hypot and arctan2");
         }
         B::Hypot | B::Arctan2 => {
             let dtype = promote(inexact(one), inexact(other));
