@@ -121,6 +121,23 @@ pub(crate) struct OutputArgs {
     pub(crate) force: bool,
 }
 
+/// The output file, as an option of commands whose arguments are inputs.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct OutputOption {
+    /// File to be written, as .npy
+    #[arg(long, short, value_name = "OUTPUT")]
+    output: PathBuf,
+    /// Replace OUTPUT if it exists
+    #[arg(long)]
+    force: bool,
+}
+
+impl OutputOption {
+    pub(crate) fn args(&self) -> OutputArgs {
+        OutputArgs { output: self.output.clone(), force: self.force }
+    }
+}
+
 impl OutputArgs {
     /// Begins the output; nothing is at its place until it is committed.
     pub(crate) fn create<T: Element, D: Dimension>(

@@ -23,6 +23,7 @@ struct Cli {
 enum Command {
     Info(commands::info::Args),
     Fft2(commands::fft2::Args),
+    Eval(commands::eval::Args),
     Demo(commands::demo::Args),
     Disk(commands::disk::Args),
 }
@@ -33,6 +34,7 @@ fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Info(args) => commands::info::run(&args),
         Command::Fft2(args) => commands::fft2::run(&args),
+        Command::Eval(args) => commands::eval::run(&args),
         Command::Demo(args) => commands::demo::run(&args),
         Command::Disk(args) => commands::disk::run(&args),
     };

@@ -30,6 +30,17 @@ pub enum Error {
         /// What is wrong with it.
         reason: &'static str,
     },
+    /// A text that is no expression, or one whose operators its operands do not have.
+    #[error("at column {column}: {reason}")]
+    Expression {
+        /// The character that it is about, counted from 1.
+        column: usize,
+        /// What is wrong.
+        reason: String,
+    },
+    /// Inputs that an expression cannot use, or a result that it does not give.
+    #[error("{0}")]
+    Inputs(String),
     /// Arrays or tiles whose shapes the operation cannot use.
     #[error("{0}")]
     Shape(String),
