@@ -43,6 +43,7 @@ mod control;
 mod error;
 mod fft2;
 mod fourier;
+mod generate;
 #[doc(hidden)]
 pub mod kernels;
 mod lanes;
@@ -62,6 +63,11 @@ pub use control::{Control, Progress};
 pub use error::{Error, Result};
 pub use fft2::{Fft2, Fft2Plan, fft2, ifft2};
 pub use fourier::{Direction, Norm, Real, ToComplex};
+pub use generate::{
+    Arange, Constant, Generated, Generator, Indices, Linspace, OfF64, RandomInteger,
+    RandomIntegers, RandomNormal, RandomUniform, Step, arange, constant, indices, linspace,
+    random_integers, random_normal, random_uniform,
+};
 pub use map_tiles::{MapTiles, MapTilesPlan, map_tiles};
 pub use plan::{PassPlan, Plan, Report};
 pub use reduce_rows::{dft2_bins, thumbnail};
