@@ -3,7 +3,7 @@
 //! In Python: `np.memmap("scan.dat", ">i2", "r", offset=21, shape=(200, 300))`.
 
 use outcore::ndarray::{Array2, s};
-use outcore::ops::{Budget, Control, SourceExt, ToComplex, fft2};
+use outcore::ops::{Budget, Control, ToComplex, fft2, lazy};
 use outcore::{ByteOrder, FileArrayMut, MappedArray, Options};
 use std::error::Error;
 use std::fs;
@@ -40,7 +40,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut spectrum = FileArrayMut::scratch(&folder, SHAPE)?;
     let transform = fft2(&scan).plan::<f32>(Budget::new(256 << 10))?;
     println!("{transform}");
-    transform.run(&scan.map_source(i16::to_complex), &mut spectrum, Control::new())?;
+    transform.run(&lazy(&scan).map(i16::to_complex), &mut spectrum, Control::new())?;
     let sum = spectrum.read_window([0..1, 0..1])?[[0, 0]];
     let expected = f64::from(counts.iter().map(|&count| i32::from(count)).sum::<i32>());
     println!("sum of all counts: {expected}; first element of the transform: {sum}");

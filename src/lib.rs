@@ -83,7 +83,7 @@
 //! - [`ops::fft2`] and [`ops::ifft2`] transform a 2-D array of any size.
 //! - [`ops::map_tiles`] runs a kernel of yours on every tile; [`ops::TileFft2`] is one ready-made.
 //! - [`ops::thumbnail`] and [`ops::dft2_bins`] reduce an array to a few numbers.
-//! - [`ops::SourceExt::map_source`] and [`ops::SinkExt::map_sink`] change elements on their way, so
+//! - [`ops::Lazy::map`] and [`ops::SinkExt::map_sink`] change elements on their way, so
 //!   that `i16` on disk can be `Complex<f32>` in a tile, at no cost in passes.
 //!
 //! Operations read from a [`Source`] and write to a [`Sink`]. Files are both, and so is every ndarray

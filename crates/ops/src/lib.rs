@@ -44,6 +44,7 @@ mod error;
 mod fft2;
 mod fourier;
 mod generate;
+mod grouped;
 #[doc(hidden)]
 pub mod kernels;
 mod lanes;
@@ -51,13 +52,14 @@ mod map_tiles;
 mod pass;
 mod plan;
 mod reduce_rows;
+mod store;
 mod stream;
 mod tile;
 mod tile_fft2;
 mod tiling;
 mod transfer;
 
-pub use adaptor::{MapSink, MapSource, SinkExt, SourceExt};
+pub use adaptor::{Cast, CastSource, Lazy, MapSink, MapSource, SinkExt, Zip2, Zip3, Zip4, lazy};
 pub use budget::{Budget, Bytes, Resources};
 pub use control::{Control, Progress};
 pub use error::{Error, Result};
@@ -71,6 +73,7 @@ pub use generate::{
 pub use map_tiles::{MapTiles, MapTilesPlan, map_tiles};
 pub use plan::{PassPlan, Plan, Report};
 pub use reduce_rows::{dft2_bins, thumbnail};
+pub use store::{Store, StorePlan, store};
 pub use stream::PassReport;
 pub use tile_fft2::TileFft2;
 pub use tiling::Tiling;

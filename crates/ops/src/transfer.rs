@@ -14,7 +14,7 @@ use std::sync::{PoisonError, RwLock};
 use crate::tiling::Tiling;
 
 /// Requests under way at a time.
-const IO_THREADS: usize = 4;
+pub(crate) const IO_THREADS: usize = 4;
 /// The part of a tile that a piece is: small, because a source or a sink may hold as much again.
 const PIECES: usize = 16;
 /// Bytes of a piece: long enough that its ends, which need care, are few.
@@ -196,6 +196,10 @@ impl<T, D: Dimension, S: Sink<T, D>> WriteShared<T, D> for Shared<'_, S> {
 impl<D: Dimension, S: Stored<D>> Stored<D> for Shared<'_, S> {
     fn layout(&self) -> Layout<D> {
         self.0.read().unwrap_or_else(PoisonError::into_inner).layout()
+    }
+
+    fn axes(&self) -> Vec<usize> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).axes()
     }
 
     fn read_bytes(&self, window: &Window<D>) -> u64 {

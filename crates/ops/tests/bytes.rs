@@ -6,8 +6,8 @@ mod support;
 use ndarray::{Array2, Array3, Ix2};
 use num_complex::Complex;
 use outcore_ops::{
-    Budget, Control, Fft2, Plan, Progress, Report, SinkExt, SourceExt, ToComplex, dft2_bins, fft2,
-    ifft2, map_tiles, thumbnail,
+    Budget, Control, Fft2, Plan, Progress, Report, SinkExt, ToComplex, dft2_bins, fft2, ifft2,
+    lazy, map_tiles, thumbnail,
 };
 use outcore_storage::{FileArrayMut, Order};
 use support::watch::Counting;
@@ -127,7 +127,7 @@ fn real_input_is_read_as_it_lies_in_its_file() {
     with_plans(|order, budget, passes| {
         let field = random::<f32>(SHAPE, order, 3).map(|x| x.re);
         let counted = Counting::new(support::in_order(&field, order));
-        let source = counted.map_source(f32::to_complex);
+        let source = lazy(&counted).map(f32::to_complex);
         let mut sink = Counting::new(Array2::<C32>::zeros(SHAPE));
         let plan = fft2(&source).plan::<f32>(resources(budget, 2)).unwrap();
         let mut last = None;

@@ -8,7 +8,7 @@ use ndarray::{
 };
 use num_complex::Complex;
 use outcore_ops::{
-    Budget, Control, Direction, Norm, Resources, SourceExt, TileFft2, fft2, ifft2, map_tiles,
+    Budget, Control, Direction, Norm, Resources, TileFft2, fft2, ifft2, lazy, map_tiles,
 };
 use outcore_storage::{Element, Order, Window};
 use proptest::prelude::*;
@@ -213,7 +213,7 @@ fn an_array_without_elements_calls_no_kernel() {
 #[test]
 fn a_mapped_source_is_mapped_before_the_kernel_sees_it() {
     let field = Array2::from_shape_fn((20, 30), |(row, column)| row > column);
-    let source = field.map_source(|flag: bool| u8::from(flag) + 3);
+    let source = lazy(&field).map(|flag: bool| u8::from(flag) + 3);
     let mut out = Array2::<u8>::zeros((20, 30));
     let plan = map_tiles(&source, (6, 7)).plan::<u8, u8>(Budget::new(2000)).unwrap();
     plan.run(&source, &mut out, |_, x, mut y| y.assign(&x), Control::new()).unwrap();

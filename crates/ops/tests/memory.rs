@@ -8,8 +8,8 @@ mod support;
 use ndarray::{Array2, Ix2};
 use num_complex::Complex;
 use outcore_ops::{
-    Control, Direction, Error, Norm, Real, SinkExt, SourceExt, TileFft2, ToComplex, dft2_bins,
-    fft2, map_tiles, thumbnail,
+    Control, Direction, Error, Norm, Real, SinkExt, TileFft2, ToComplex, dft2_bins, fft2, lazy,
+    map_tiles, thumbnail,
 };
 use outcore_storage::{
     Cache, Element, FileArray, FileArrayMut, Options, Order, Sink, Source, Stored,
@@ -238,12 +238,12 @@ fn staging_between_orders_and_types_is_within_the_budget() {
             for budget in [4 * MIB, 6 * MIB, 10 * MIB] {
                 let what = |kind| format!("{kind} {cache:?} {order} {budget}");
                 transform_into::<f32, _, _>(&ram, &mut sink, budget, 2, &what("memory"));
-                let source = real.map_source(f32::to_complex);
+                let source = lazy(&real).map(f32::to_complex);
                 transform_into::<f32, _, _>(&source, &mut sink, budget, 2, &what("f32"));
                 #[expect(clippy::cast_possible_truncation, reason = "rounding is meant")]
-                let source = foreign.map_source(|x: f64| Complex::new(x as f32, 0.0));
+                let source = lazy(&foreign).map(|x: f64| Complex::new(x as f32, 0.0));
                 transform_into::<f32, _, _>(&source, &mut sink, budget, 1, &what("big-endian f64"));
-                let source = flags.map_source(bool::to_complex);
+                let source = lazy(&flags).map(bool::to_complex);
                 transform_into::<f32, _, _>(&source, &mut sink, budget, 1, &what("bool"));
             }
         }
@@ -262,7 +262,7 @@ fn the_real_part_through_scratch_is_within_the_budget() {
             file(folder.path(), "scratch.npy", shape, &options);
         let mut out: FileArrayMut<f32, Ix2> = file(folder.path(), "out.npy", shape, &options);
         for budget in [4 * MIB, 10 * MIB] {
-            let source = source.map_source(f32::to_complex);
+            let source = lazy(&source).map(f32::to_complex);
             let mut sink = out.map_sink(|x: Complex<f32>| x.re);
             let peak = peak(|| {
                 let plan = fft2(&source).real_part().plan::<f32>(resources(budget, 2)).unwrap();

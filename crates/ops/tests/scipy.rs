@@ -7,7 +7,7 @@ mod support;
 
 use ndarray::Ix2;
 use num_complex::Complex;
-use outcore_ops::{Control, Fft2, Norm, Real, SinkExt, SourceExt, ToComplex, fft2, ifft2};
+use outcore_ops::{Control, Fft2, Norm, Real, SinkExt, ToComplex, fft2, ifft2, lazy};
 use outcore_storage::{
     ByteOrder, DType, Element, FileArray, FileInfo, Options, Order, Output, Source,
 };
@@ -130,7 +130,7 @@ impl Case {
         Complex<N::Real>: Element,
     {
         let file: FileArray<N, Ix2> = FileArray::open(input).unwrap();
-        let source = file.map_source(N::to_complex);
+        let source = lazy(&file).map(N::to_complex);
         let request = if self.inverse { ifft2(&source) } else { fft2(&source) };
         let request = request.norm(self.norm);
         if self.real {

@@ -113,6 +113,16 @@ pub enum ErrorKind {
         /// The byte's place in the file.
         offset: u64,
     },
+    /// An element that another type cannot hold.
+    #[error("element {index:?} is {value}, which {dtype} cannot hold")]
+    NotRepresentable {
+        /// Where the element is.
+        index: Vec<usize>,
+        /// The element.
+        value: String,
+        /// The other type.
+        dtype: DType,
+    },
     /// Another process or handle holds the file's lock.
     #[error("is locked by another {holder}")]
     Locked {

@@ -18,6 +18,11 @@ pub trait Stored<D: Dimension> {
         self.layout().shape().clone()
     }
 
+    /// The axes from the slowest to the fastest.
+    fn axes(&self) -> Vec<usize> {
+        self.layout().axes().collect()
+    }
+
     /// The bytes that reading a window moves. Those of its elements, unless the source is lazy and
     /// needs fewer of them, as one that repeats itself does, or reads over some that it leaves out.
     fn read_bytes(&self, window: &Window<D>) -> u64 {
@@ -79,6 +84,10 @@ impl<S: Stored<D> + ?Sized, D: Dimension> Stored<D> for &S {
         (**self).layout()
     }
 
+    fn axes(&self) -> Vec<usize> {
+        (**self).axes()
+    }
+
     fn read_bytes(&self, window: &Window<D>) -> u64 {
         (**self).read_bytes(window)
     }
@@ -91,6 +100,10 @@ impl<S: Stored<D> + ?Sized, D: Dimension> Stored<D> for &S {
 impl<S: Stored<D> + ?Sized, D: Dimension> Stored<D> for &mut S {
     fn layout(&self) -> Layout<D> {
         (**self).layout()
+    }
+
+    fn axes(&self) -> Vec<usize> {
+        (**self).axes()
     }
 
     fn read_bytes(&self, window: &Window<D>) -> u64 {

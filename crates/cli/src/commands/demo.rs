@@ -10,7 +10,7 @@ use ndarray::{Array2, Ix2};
 use num_complex::Complex;
 use outcore_datasets::Terrain;
 use outcore_ops::{
-    Budget, Bytes, Control, Fft2Plan, Report, Resources, SourceExt, ToComplex, dft2_bins, fft2,
+    Budget, Bytes, Control, Fft2Plan, Report, Resources, ToComplex, dft2_bins, fft2, lazy,
     map_tiles, thumbnail,
 };
 use outcore_storage::{FileArray, Options, Output, Source, Window, host};
@@ -244,7 +244,7 @@ fn transform_file(
     let (rows, columns) = field.dim();
     let mut output = Output::with_options(path, (rows, columns), &Options::new().replace(true))?;
     let begin = Instant::now();
-    let source = field.map_source(f32::to_complex);
+    let source = lazy(&field).map(f32::to_complex);
     let job = Job::new("demo", &LOUD);
     let report =
         job.run(transform.plan(), |control| transform.run(&source, &mut output, control))?;

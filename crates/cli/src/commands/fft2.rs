@@ -4,7 +4,7 @@ use clap::ValueEnum;
 use ndarray::{ArrayView2, ArrayViewMut2, Ix2};
 use num_complex::Complex;
 use outcore_ops::{
-    Direction, Norm, Real, SinkExt, SourceExt, TileFft2, ToComplex, fft2, ifft2, map_tiles,
+    Direction, Norm, Real, SinkExt, TileFft2, ToComplex, fft2, ifft2, lazy, map_tiles,
 };
 use outcore_storage::{DType, Element, FileArray, FileInfo, Source};
 use std::path::PathBuf;
@@ -87,10 +87,10 @@ pub(crate) fn run(args: &Args) -> Outcome<()> {
                 let file: FileArray<T, Ix2> = args.raw.open(&info)?;
                 match tile {
                     Some(tile) => {
-                        let reals = file.map_source(|x: T| x.to_complex().re);
+                        let reals = lazy(&file).map(|x: T| x.to_complex().re);
                         real_tiles(args, &info, &reals, tile)
                     }
-                    None => transform(args, &info, &file.map_source(T::to_complex)),
+                    None => transform(args, &info, &lazy(&file).map(T::to_complex)),
                 }
             },
             complex T => transform(args, &info, &args.raw.open::<T, Ix2>(&info)?)
