@@ -180,7 +180,7 @@ def array_works(makers, a):
     read_twice = makers.floor("direct_copy.py", "direct reads of both and a write of one",
                               "{source}", "{source2}", "{target}")
     return [
-        Work("eval", f"{EXPRESSION}, two files to one", [a, b], "eval {source2}", [
+        Work("eval", f"`{EXPRESSION}`, two files to one", [a, b], "eval {source2}", [
             read_twice,
             outcore(*EVAL),
             peer("numexpr over numpy.memmap, by hand", "numexpr_eval.py", EXPRESSION, "{source2}"),
@@ -215,16 +215,16 @@ def warm_works(makers, a):
     """The same of an array that fits, and is in the page cache."""
     b = dataclasses.replace(a, seed=2)
 
-    def work(op, check, command, written, sources=(a,), *options):
-        return Work(f"warm-{op}", f"{op} of an array that fits in memory: no cap, warm page cache",
-                    list(sources), check, [
+    def work(op, title, check, command, written, sources=(a,), *options):
+        return Work(f"warm-{op}", f"{title} of an array that fits in memory: no cap, warm page "
+                    "cache", list(sources), check, [
             makers.peer("numpy, file to file", "numpy_whole.py", op, *options, times=None),
             makers.outcore(*command, capped=False),
         ], written, reference="numpy", is_cold=False)
 
     return [
-        work("sum", "value sum", ["reduce", "sum", "{source}"], 0),
-        work("var-0", "var 0", [*VAR, "0"], 4 * a.shape[1]),
-        work("transpose", "transpose", TRANSPOSE, a.bytes),
-        work("eval", "eval {source2}", EVAL, a.bytes, (a, b), "{source2}"),
+        work("sum", "sum", "value sum", ["reduce", "sum", "{source}"], 0),
+        work("var-0", "var along axis 0", "var 0", [*VAR, "0"], 4 * a.shape[1]),
+        work("transpose", "transpose", "transpose", TRANSPOSE, a.bytes),
+        work("eval", f"`{EXPRESSION}`", "eval {source2}", EVAL, a.bytes, (a, b), "{source2}"),
     ]

@@ -114,8 +114,8 @@ def load(path):
     if path.endswith(".txt"):
         text = open(path).read()
         try:
-            return np.float64(text)
-        except ValueError:
+            return np.float64(text.split()[-1])  # A quantile has its name before it.
+        except (IndexError, ValueError):
             sys.exit(f"printed {text[:60]!r} where a number should be")
     if path.endswith(".b2nd"):
         import blosc2
