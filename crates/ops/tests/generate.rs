@@ -7,8 +7,8 @@ use ndarray::{
     Array, Array1, Array2, ArrayD, Axis, Dim, Dimension, IxDyn, ShapeBuilder, aview0, aview1,
 };
 use outcore_ops::{
-    Control, Error, SourceExt, Step, arange, constant, indices, linspace, map_tiles,
-    random_integers, random_normal, random_uniform,
+    Control, Error, Step, arange, constant, indices, lazy, linspace, map_tiles, random_integers,
+    random_normal, random_uniform, store,
 };
 use outcore_storage::{Element, Order, Source, Window};
 use support::{ORDERS, needed, resources};
@@ -239,7 +239,7 @@ fn tiles_that_do_not_fit_are_refused() {
 fn an_operation_reads_none_of_their_bytes_and_gives_the_same_for_any_budget() {
     let shape = (61, 127);
     let noise = random_normal::<f32, _>(shape, 9).unwrap();
-    let doubled = noise.map_source(|x: f32| 2.0 * x);
+    let doubled = lazy(&noise).map(|x: f32| 2.0 * x);
     let request = map_tiles(&doubled, (3, 5));
     let expected = whole(&noise).mapv(|x| 2.0 * x);
     let least = needed(|bytes| request.plan::<f32, f32>(resources(bytes, 1)));
@@ -254,6 +254,25 @@ fn an_operation_reads_none_of_their_bytes_and_gives_the_same_for_any_budget() {
             .unwrap();
         assert_eq!(report.bytes_read(), 0);
         assert_eq!(result, expected);
+    }
+}
+
+#[test]
+fn storing_them_reads_nothing_in_either_order() {
+    let shape = (61, 127);
+    let noise = random_uniform::<f64, _>(shape, 4).unwrap();
+    let expected = whole(&noise);
+    for order in ORDERS {
+        let request = store(&noise).order(order);
+        let least = needed(|bytes| request.plan::<f64>(resources(bytes, 1)));
+        for bytes in [least, 1 << 24] {
+            let plan = request.plan::<f64>(resources(bytes, 2)).unwrap();
+            let mut stored = Array2::zeros(shape.set_f(order == Order::F));
+            let report = plan.run(&noise, &mut stored, Control::new()).unwrap();
+            assert_eq!((plan.plan().bytes_read(), report.bytes_read()), (0, 0));
+            assert_eq!(report.bytes_written(), 61 * 127 * 8);
+            assert_eq!(stored, expected);
+        }
     }
 }
 

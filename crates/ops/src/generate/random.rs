@@ -87,7 +87,7 @@ impl Generator<f64> for RandomUniform {
 /// They are the quantiles of uniform numbers of 32 and 52 bits, and so at most 6.4 and 8.2 in
 /// magnitude: the inverse of the distribution is computed by algorithm AS 241 (Wichura, 1988), in
 /// `f64`, and rounded. For another mean and variance, see
-/// [`map_source`](crate::SourceExt::map_source). Seed and generator are those of
+/// [`lazy`](crate::lazy). Seed and generator are those of
 /// [`random_uniform`].
 ///
 /// Cost: reads nothing, holds nothing.
