@@ -110,7 +110,8 @@ fn commands_do_as_numpy_does() {
         let verdict = python.ask(&format!("check {answer}"));
         if !verdict.is_null() {
             let tight = if case["tight"] == true { ", tight" } else { "" };
-            wrong.push(format!("{number}: {}{tight}: {verdict}; {}", case["words"], ran.stderr));
+            let said = ran.stderr.lines().next().unwrap_or_default();
+            wrong.push(format!("{number}: {}{tight}: {verdict}; {said}", case["words"]));
         }
     }
     python.finish();

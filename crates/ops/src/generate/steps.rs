@@ -206,7 +206,7 @@ impl<T: OfF64> Generator<T> for Linspace {
         for (index, element) in (first..).zip(&mut *elements) {
             *element = T::of_f64(each(index));
         }
-        let last = (count - 1).checked_sub(first).filter(|_| endpoint && count > 1);
+        let last = count.checked_sub(first + 1).filter(|_| endpoint && count > 1);
         if let Some(element) = last.and_then(|at| elements.get_mut(at)) {
             *element = T::of_f64(stop);
         }
