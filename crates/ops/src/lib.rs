@@ -44,6 +44,7 @@ mod error;
 mod expression;
 mod fft2;
 mod fourier;
+mod generate;
 mod grouped;
 #[doc(hidden)]
 pub mod kernels;
@@ -69,6 +70,11 @@ pub use error::{Error, Result};
 pub use expression::{AnySource, Casting, Evaluation, Expression};
 pub use fft2::{Fft2, Fft2Plan, fft2, ifft2};
 pub use fourier::{Direction, Norm, Real, ToComplex};
+pub use generate::{
+    Arange, Constant, Generated, Generator, Indices, Linspace, OfF64, RandomInteger,
+    RandomIntegers, RandomNormal, RandomUniform, Step, arange, constant, indices, linspace,
+    random_integers, random_normal, random_uniform,
+};
 pub use map_tiles::{MapTiles, MapTilesPlan, map_tiles};
 pub use number::{Float, Number, Wide};
 pub use plan::{PassPlan, Plan, Report};
