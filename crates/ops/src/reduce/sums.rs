@@ -384,12 +384,22 @@ impl<A: Number> Reducer<A> for NormOf {
 /// # Ok::<(), outcore_ops::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug)]
-pub struct SkipNan<R>(R);
+pub struct SkipNan<R> {
+    reducer: R,
+    skips: bool,
+}
 
 impl<R> SkipNan<R> {
     /// A reducer that leaves NaN out.
     pub fn new(reducer: R) -> Self {
-        Self(reducer)
+        Self { reducer, skips: true }
+    }
+
+    /// The same, if that is wanted; otherwise NaN count as they do for the reducer.
+    #[must_use]
+    pub fn only_if(mut self, skips: bool) -> Self {
+        self.skips = skips;
+        self
     }
 }
 
@@ -399,36 +409,36 @@ impl<A: Number, R: Reducer<A>> Reducer<A> for SkipNan<R> {
     type Out = R::Out;
 
     fn name(&self) -> &'static str {
-        self.0.name()
+        self.reducer.name()
     }
 
     fn has_identity(&self) -> bool {
-        self.0.has_identity()
+        self.reducer.has_identity()
     }
 
     fn needs_index(&self) -> bool {
-        self.0.needs_index()
+        self.reducer.needs_index()
     }
 
     fn leaf(&self) -> Self::Leaf {
-        self.0.leaf()
+        self.reducer.leaf()
     }
 
     fn state(&self) -> Self::State {
-        self.0.state()
+        self.reducer.state()
     }
 
     fn push(&self, leaf: &mut Self::Leaf, element: A, index: u64) {
-        if !element.is_nan() {
-            self.0.push(leaf, element, index);
+        if !(self.skips && element.is_nan()) {
+            self.reducer.push(leaf, element, index);
         }
     }
 
     fn fold(&self, elements: &[A], index: u64, step: u64) -> Self::Leaf {
-        if !elements.iter().any(|element| element.is_nan()) {
-            return self.0.fold(elements, index, step);
+        if !self.skips || !elements.iter().any(|element| element.is_nan()) {
+            return self.reducer.fold(elements, index, step);
         }
-        let mut leaf = self.0.leaf();
+        let mut leaf = self.reducer.leaf();
         for (&element, place) in elements.iter().zip(0..) {
             self.push(&mut leaf, element, index + place * step);
         }
@@ -436,10 +446,10 @@ impl<A: Number, R: Reducer<A>> Reducer<A> for SkipNan<R> {
     }
 
     fn merge(&self, state: &mut Self::State, leaf: &Self::Leaf) {
-        self.0.merge(state, leaf);
+        self.reducer.merge(state, leaf);
     }
 
     fn finish(&self, state: &Self::State) -> Result<Self::Out> {
-        self.0.finish(state)
+        self.reducer.finish(state)
     }
 }
