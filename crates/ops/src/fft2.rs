@@ -151,7 +151,8 @@ impl Fft2<'_> {
             Passes::Two(cuts) => &cuts.columns,
         };
         let order = self.layout.order();
-        passes[0].bytes_read = planned_read_bytes::<Complex<T>, _>(self.source, first, order);
+        passes[0].bytes_read =
+            planned_read_bytes(self.source, first, order, size_of::<Complex<T>>());
         passes[0].run_bytes_read = run_bytes(self.source, first);
         let plan = Plan {
             operation: sizes.name(self.direction),

@@ -208,7 +208,12 @@ impl<D: Dimension> MapTiles<'_, D> {
             tile_bytes: tiling.tile().size() as u64 * self.layout.element_bytes() as u64,
             run_bytes_read: run_bytes,
             run_bytes_written: run_bytes / self.layout.element_bytes() as u64 * written,
-            bytes_read: planned_read_bytes::<A, _>(self.source, tiling, self.layout.order()),
+            bytes_read: planned_read_bytes(
+                self.source,
+                tiling,
+                self.layout.order(),
+                size_of::<A>(),
+            ),
             bytes_written: len * written,
             memory,
         }

@@ -122,7 +122,7 @@ impl<R, D: Dimension> Reduce<'_, R, D> {
         });
         let sizes = Sizes::new::<A, R>(self.source, &groups, &reduced, resources.threads.get());
         let operation = format!("{} of {:?} {}", self.reducer.name(), shape.slice(), A::DTYPE);
-        let (tiling, blocks, pass) = sizes.best::<A>(&operation, resources)?;
+        let (tiling, blocks, pass) = sizes.best(&operation, resources)?;
         let passes = vec![pass];
         let result = result_shape(&shape, &reduced, self.keep_dims);
         let output_bytes = passes[0].bytes_written;

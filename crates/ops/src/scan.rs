@@ -15,7 +15,6 @@
 
 use ndarray::{Dimension, IxDyn};
 use outcore_storage::{Buffer, Element, Order, Sink, Source, Stored, Window};
-use rayon::prelude::*;
 use std::cmp::Ordering;
 use std::fmt;
 use std::marker::PhantomData;
@@ -26,7 +25,7 @@ use crate::grouped::{Grouped, Groups};
 use crate::number::{Number, Wide};
 use crate::pass::run_bytes;
 use crate::plan::{PassPlan, Plan, Report, Run, SLOTS, duration, greatest, refuse, usable};
-use crate::stream::Pass;
+use crate::stream::{Pass, each_parallel};
 use crate::tile::Tile;
 use crate::tiling::Tiling;
 use crate::transfer::{Io, Shared, WriteShared, planned_read_bytes, staging_bytes};
@@ -213,14 +212,14 @@ impl<S, D: Dimension> Scan<'_, S, D> {
             source: Grouped::new(self.source, &groups),
             along: groups.axes().iter().position(|group| group[0] == self.axis),
             read: self.source.layout().element_bytes() as u64,
-            elements: (size_of::<A>() as u64, size_of::<S::Out>() as u64),
+            elements: (size_of::<A>(), size_of::<S::Out>()),
             state: size_of::<S::State>() as u64,
         };
         let name = self.scanner.name();
         let operation =
             format!("{name} of {:?} {} along axis {}", shape.slice(), A::DTYPE, self.axis);
         let (tiling, slots) = sizes.best(&operation, resources)?;
-        let passes = vec![sizes.pass::<A>(&tiling, slots)];
+        let passes = vec![sizes.pass(&tiling, slots)];
         let output_bytes = passes[0].bytes_written;
         let plan =
             Plan { operation, resources, passes, output_bytes, scratch_bytes: 0, kept_bytes: 0 };
@@ -236,7 +235,7 @@ struct Sizes<'a, D> {
     /// The group that is scanned; none if the axis has length 1.
     along: Option<usize>,
     read: u64,
-    elements: (u64, u64),
+    elements: (usize, usize),
     state: u64,
 }
 
@@ -257,7 +256,7 @@ impl<D: Dimension> Sizes<'_, D> {
         let shape = self.source.shape();
         let mut tile = IxDyn(&vec![1; shape.ndim()]);
         let largest = self.elements.0.max(self.elements.1);
-        let most = usize::try_from(PREFERRED_BYTES / largest).unwrap_or(usize::MAX);
+        let most = usize::try_from(PREFERRED_BYTES / largest as u64).unwrap_or(usize::MAX);
         (self.cost(&tile, slots) <= limit).then_some(())?;
         for axis in (0..shape.ndim()).rev() {
             let others = tile.slice().iter().product::<usize>();
@@ -278,19 +277,20 @@ impl<D: Dimension> Sizes<'_, D> {
         let tiling = tiling.numbered_along(axes);
         let slots = slots.min(tiling.len()).max(1);
         let run = run_bytes(&self.source, &tiling);
-        let written = run / self.read.max(1) * self.elements.1;
+        let written = run / self.read.max(1) * self.elements.1 as u64;
         let len = self.source.layout().len() as u64;
-        let duration = duration([(len * self.read, run), (len * self.elements.1, written)], slots);
+        let duration =
+            duration([(len * self.read, run), (len * self.elements.1 as u64, written)], slots);
         Some((duration, tiling, slots))
     }
 
     fn cost(&self, tile: &IxDyn, slots: usize) -> u64 {
         let len = tile.slice().iter().fold(1_u64, |len, &axis| len.saturating_mul(axis as u64));
         let lanes = len / self.along.map_or(1, |along| tile[along].max(1) as u64);
-        let tiles = (self.elements.0 + self.elements.1).saturating_mul(slots as u64);
+        let tiles = (self.elements.0 + self.elements.1) as u64 * slots as u64;
         let staging = staging_bytes(
             len.saturating_mul(self.read),
-            len.saturating_mul(self.elements.1),
+            len.saturating_mul(self.elements.1 as u64),
             slots,
         );
         len.saturating_mul(tiles)
@@ -298,7 +298,7 @@ impl<D: Dimension> Sizes<'_, D> {
             .saturating_add(staging)
     }
 
-    fn pass<A>(&self, tiling: &Tiling<IxDyn>, slots: usize) -> PassPlan {
+    fn pass(&self, tiling: &Tiling<IxDyn>, slots: usize) -> PassPlan {
         let tile = tiling.tile();
         let run_bytes_read = run_bytes(&self.source, tiling);
         PassPlan {
@@ -306,11 +306,11 @@ impl<D: Dimension> Sizes<'_, D> {
             tiles: tiling.len(),
             tile: tile.slice().to_vec(),
             slots,
-            tile_bytes: tile.slice().iter().product::<usize>() as u64 * self.elements.0,
+            tile_bytes: (tile.slice().iter().product::<usize>() * self.elements.0) as u64,
             run_bytes_read,
-            run_bytes_written: run_bytes_read / self.read.max(1) * self.elements.1,
-            bytes_read: planned_read_bytes::<A, _>(&self.source, tiling, Order::C),
-            bytes_written: self.source.layout().len() as u64 * self.elements.1,
+            run_bytes_written: run_bytes_read / self.read.max(1) * self.elements.1 as u64,
+            bytes_read: planned_read_bytes(&self.source, tiling, Order::C, self.elements.0),
+            bytes_written: self.source.layout().len() as u64 * self.elements.1 as u64,
             memory: self.cost(tile, slots),
         }
     }
@@ -392,6 +392,8 @@ struct Scanning<'a, A, S: Scanner<A>> {
 
 /// Lanes next to each other that a thread takes at a time.
 const LANES: usize = 512;
+/// Elements that a thread takes at a time, where lanes are few.
+const JOB_LEN: usize = 16 << 10;
 
 impl<A: Element, S: Scanner<A>> Scanning<'_, A, S> {
     /// Scans blocks of lanes: `len` elements along each, and `inner` lanes next to each other.
@@ -403,48 +405,60 @@ impl<A: Element, S: Scanner<A>> Scanning<'_, A, S> {
         len: usize,
         inner: usize,
     ) {
-        if inner == 1 {
-            let lanes = input.par_chunks(len).zip(output.par_chunks_mut(len)).zip(states);
-            lanes.for_each(|((input, output), state)| {
-                for (to, &from) in output.iter_mut().zip(input) {
-                    *to = self.scanner.step(state, from);
-                }
-            });
-            return;
-        }
-        let blocks = input.par_chunks(len * inner).zip(output.par_chunks_mut(len * inner));
-        blocks.zip(states.par_chunks_mut(inner)).for_each(|((input, output), states)| {
-            let mut rows: Vec<&mut [S::Out]> = output.chunks_mut(inner).collect();
-            self.scan_columns(input, &mut rows, states, 0, inner);
-        });
-    }
-
-    /// Halves the lanes of a block until a thread's are left, and scans them row by row.
-    fn scan_columns(
-        &self,
-        input: &[A],
-        rows: &mut [&mut [S::Out]],
-        states: &mut [S::State],
-        first: usize,
-        inner: usize,
-    ) {
-        if states.len() <= LANES {
-            for (row, input) in rows.iter_mut().zip(input.chunks(inner)) {
-                let input = &input[first..first + states.len()];
-                for ((to, &from), state) in row.iter_mut().zip(input).zip(states.iter_mut()) {
-                    *to = self.scanner.step(state, from);
-                }
+        let block = len * inner;
+        if inner >= 2 * LANES {
+            // Large blocks one after another, groups of lanes at a time.
+            let blocks = input.chunks(block).zip(output.chunks_mut(block));
+            for ((input, output), states) in blocks.zip(states.chunks_mut(inner)) {
+                self.scan_block(input, output, states, inner);
             }
             return;
         }
-        let middle = states.len() / 2;
-        let (low_states, high_states) = states.split_at_mut(middle);
-        let (mut low, mut high): (Vec<_>, Vec<_>) =
-            rows.iter_mut().map(|row| row.split_at_mut(middle)).unzip();
-        rayon::join(
-            || self.scan_columns(input, &mut low, low_states, first, inner),
-            || self.scan_columns(input, &mut high, high_states, first + middle, inner),
-        );
+        let blocks = (JOB_LEN / block).max(1);
+        let parts = input.chunks(blocks * block).zip(output.chunks_mut(blocks * block));
+        let parts = parts.zip(states.chunks_mut(blocks * inner)).map(Mutex::new);
+        let parts: Vec<_> = parts.collect();
+        each_parallel(parts.len(), &|number| {
+            let mut part = parts[number].lock().unwrap_or_else(PoisonError::into_inner);
+            let ((input, output), states) = &mut *part;
+            let blocks = input.chunks(block).zip(output.chunks_mut(block));
+            for ((input, output), states) in blocks.zip(states.chunks_mut(inner)) {
+                for (input, output) in input.chunks(inner).zip(output.chunks_mut(inner)) {
+                    self.step_row(input, output, states);
+                }
+            }
+        });
+    }
+
+    /// Scans the lanes of a block, row by row, a group of lanes in each thread.
+    fn scan_block(
+        &self,
+        input: &[A],
+        output: &mut [S::Out],
+        states: &mut [S::State],
+        inner: usize,
+    ) {
+        let mut groups: Vec<Vec<&mut [S::Out]>> = Vec::new();
+        groups.resize_with(inner.div_ceil(LANES), Vec::new);
+        for row in output.chunks_mut(inner) {
+            groups.iter_mut().zip(row.chunks_mut(LANES)).for_each(|(group, part)| group.push(part));
+        }
+        let groups: Vec<_> =
+            groups.into_iter().zip(states.chunks_mut(LANES)).map(Mutex::new).collect();
+        each_parallel(groups.len(), &|number| {
+            let mut group = groups[number].lock().unwrap_or_else(PoisonError::into_inner);
+            let (rows, states) = &mut *group;
+            let first = number * LANES;
+            for (row, input) in rows.iter_mut().zip(input.chunks(inner)) {
+                self.step_row(&input[first..first + states.len()], row, states);
+            }
+        });
+    }
+
+    fn step_row(&self, input: &[A], output: &mut [S::Out], states: &mut [S::State]) {
+        for ((to, &from), state) in output.iter_mut().zip(input).zip(states) {
+            *to = self.scanner.step(state, from);
+        }
     }
 }
 

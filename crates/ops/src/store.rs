@@ -101,11 +101,11 @@ impl<D: Dimension> Store<'_, D> {
             source: &Grouped::new(self.source, &groups),
             sink: &Grouped::new(&sink, &sink_groups),
             to_sink: &to_sink,
-            element: size_of::<T>() as u64,
+            element: size_of::<T>(),
         };
         let operation = format!("{} of {:?} {}", self.name, shape.slice(), T::DTYPE);
         let choice = sizes.best(&operation, resources)?;
-        let pass = sizes.pass::<T>(&choice);
+        let pass = sizes.pass(&choice);
         let output_bytes = pass.bytes_written;
         let passes = vec![pass];
         let plan =
@@ -134,7 +134,7 @@ struct Sizes<'a> {
     sink: &'a dyn Stored<IxDyn>,
     /// The groups from the slowest to the fastest in the sink.
     to_sink: &'a [usize],
-    element: u64,
+    element: usize,
 }
 
 struct Choice {
@@ -175,7 +175,8 @@ impl Sizes<'_> {
             tile[axis] = left.clamp(1, shape[axis].max(1));
             left = left.div_ceil(tile[axis]);
         }
-        let most = if self.keeps_order() { PREFERRED_BYTES / self.element } else { u64::MAX };
+        let most =
+            if self.keeps_order() { PREFERRED_BYTES / self.element as u64 } else { u64::MAX };
         let most = usize::try_from(most).unwrap_or(usize::MAX);
         (self.cost(len(&tile), slots) <= limit && len(&tile) <= most.max(1)).then_some(())?;
         for &axis in self.to_sink.iter().rev() {
@@ -204,13 +205,13 @@ impl Sizes<'_> {
     fn cost(&self, tile: usize, slots: usize) -> u64 {
         let tile = tile as u64;
         let read = tile.saturating_mul(self.source.layout().element_bytes() as u64);
-        let written = tile.saturating_mul(self.element);
+        let written = tile.saturating_mul(self.element as u64);
         let reorder = if self.keeps_order() { 0 } else { reorder::bytes(written) };
         let slots_bytes = written.saturating_mul(slots as u64);
         slots_bytes.saturating_add(staging_bytes(read, written, slots)).saturating_add(reorder)
     }
 
-    fn pass<T>(&self, choice: &Choice) -> PassPlan {
+    fn pass(&self, choice: &Choice) -> PassPlan {
         let tile = choice.tiling.tile();
         let (run_bytes_read, run_bytes_written) = self.runs(&choice.tiling);
         PassPlan {
@@ -218,10 +219,10 @@ impl Sizes<'_> {
             tiles: choice.tiling.len(),
             tile: tile.slice().to_vec(),
             slots: choice.slots,
-            tile_bytes: len(tile) as u64 * self.element,
+            tile_bytes: (len(tile) * self.element) as u64,
             run_bytes_read,
             run_bytes_written,
-            bytes_read: planned_read_bytes::<T, _>(self.source, &choice.tiling, Order::C),
+            bytes_read: planned_read_bytes(self.source, &choice.tiling, Order::C, self.element),
             bytes_written: self.sink.layout().bytes(),
             memory: choice.memory,
         }

@@ -14,7 +14,9 @@
 //! Overlap, cancellation and progress live here and nowhere else: a pass says how to read, compute
 //! and write one tile.
 
+use rayon::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuilder};
+use std::any::Any;
 use std::panic::resume_unwind;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{self, ScopedJoinHandle};
@@ -27,7 +29,7 @@ use crate::{Error, Result};
 /// One pass of an operation: what happens to each tile.
 pub(crate) trait Pass: Sync {
     /// The buffers of one tile under way.
-    type Slot: Send;
+    type Slot: Send + 'static;
 
     /// The number of tiles.
     fn tiles(&self) -> usize;
@@ -46,6 +48,56 @@ pub(crate) trait Pass: Sync {
 
     /// Empties a slot; returns the bytes written.
     fn write(&self, index: usize, slot: &mut Self::Slot, io: &Io) -> Result<u64>;
+}
+
+/// A slot of some pass.
+type AnySlot = Box<dyn Any + Send>;
+
+/// A pass whose type of slot is forgotten, so that the loop is compiled once and not for each pass and
+/// type of element.
+pub(crate) trait AnyPass: Sync {
+    fn tiles(&self) -> usize;
+    fn slots(&self) -> usize;
+    fn slot(&self) -> AnySlot;
+    fn read(&self, index: usize, slot: &mut AnySlot, io: &Io) -> Result<u64>;
+    fn compute(&self, index: usize, slot: &mut AnySlot);
+    fn write(&self, index: usize, slot: &mut AnySlot, io: &Io) -> Result<u64>;
+}
+
+fn of_pass<P: Pass>(slot: &mut AnySlot) -> &mut P::Slot {
+    slot.downcast_mut().expect("slots stay with their pass")
+}
+
+impl<P: Pass> AnyPass for P {
+    fn tiles(&self) -> usize {
+        Pass::tiles(self)
+    }
+
+    fn slots(&self) -> usize {
+        Pass::slots(self)
+    }
+
+    fn slot(&self) -> AnySlot {
+        Box::new(Pass::slot(self))
+    }
+
+    fn read(&self, index: usize, slot: &mut AnySlot, io: &Io) -> Result<u64> {
+        Pass::read(self, index, of_pass::<P>(slot), io)
+    }
+
+    fn compute(&self, index: usize, slot: &mut AnySlot) {
+        Pass::compute(self, index, of_pass::<P>(slot));
+    }
+
+    fn write(&self, index: usize, slot: &mut AnySlot, io: &Io) -> Result<u64> {
+        Pass::write(self, index, of_pass::<P>(slot), io)
+    }
+}
+
+/// Does something with each number below a count, on all threads of the current pool; compiled once,
+/// as the loop is.
+pub(crate) fn each_parallel(count: usize, work: &(dyn Fn(usize) + Sync)) {
+    (0..count).into_par_iter().for_each(work);
 }
 
 /// The threads of a run.
@@ -87,8 +139,8 @@ pub struct PassReport {
 }
 
 /// Runs a pass over all its tiles.
-pub(crate) fn stream<P: Pass>(
-    pass: &P,
+pub(crate) fn stream(
+    pass: &dyn AnyPass,
     threads: &Threads,
     control: &mut Control<'_>,
 ) -> Result<PassReport> {
@@ -136,11 +188,11 @@ fn joined<T>(thread: ScopedJoinHandle<'_, T>) -> T {
     thread.join().unwrap_or_else(|panic| resume_unwind(panic))
 }
 
-fn read_all<P: Pass>(
-    pass: &P,
+fn read_all(
+    pass: &dyn AnyPass,
     io: &Io,
-    empties: &Receiver<P::Slot>,
-    loaded: &Sender<(usize, P::Slot)>,
+    empties: &Receiver<AnySlot>,
+    loaded: &Sender<(usize, AnySlot)>,
     moved: &Sender<u64>,
     cancelled: impl Fn() -> bool,
 ) -> Result<(u64, Duration)> {
@@ -163,11 +215,11 @@ fn read_all<P: Pass>(
     Ok((total, busy))
 }
 
-fn compute_all<P: Pass>(
-    pass: &P,
+fn compute_all(
+    pass: &dyn AnyPass,
     pool: &ThreadPool,
-    loaded: &Receiver<(usize, P::Slot)>,
-    computed: &Sender<(usize, P::Slot)>,
+    loaded: &Receiver<(usize, AnySlot)>,
+    computed: &Sender<(usize, AnySlot)>,
 ) -> Duration {
     let mut busy = Duration::ZERO;
     for (index, mut slot) in loaded {
@@ -181,11 +233,11 @@ fn compute_all<P: Pass>(
     busy
 }
 
-fn write_all<P: Pass>(
-    pass: &P,
+fn write_all(
+    pass: &dyn AnyPass,
     io: &Io,
-    computed: &Receiver<(usize, P::Slot)>,
-    empty: &Sender<P::Slot>,
+    computed: &Receiver<(usize, AnySlot)>,
+    empty: &Sender<AnySlot>,
     moved: &Sender<u64>,
 ) -> Result<(u64, Duration)> {
     let (mut total, mut busy) = (0, Duration::ZERO);

@@ -37,7 +37,9 @@ impl Io {
         tile: ArrayViewMut<'_, T, D>,
         order: Order,
     ) -> Result<u64> {
-        self.0.install(|| read_halves(source, window, tile, order, piece_len::<T>(window.len())))
+        self.0.install(|| {
+            read_halves(source, window, tile, order, piece_len(window.len(), size_of::<T>()))
+        })
     }
 
     /// Does something with each of `count` parts of a tile, several at a time.
@@ -69,7 +71,9 @@ impl Io {
         order: Order,
         tile_len: usize,
     ) -> Result<()> {
-        self.0.install(|| write_halves(sink, window, part, order, piece_len::<T>(tile_len)))
+        self.0.install(|| {
+            write_halves(sink, window, part, order, piece_len(tile_len, size_of::<T>()))
+        })
     }
 }
 
@@ -106,11 +110,12 @@ fn read_halves<T: Send + Sync, D: Dimension>(
     Ok(one? + other?)
 }
 
-/// The bytes that reading all tiles of elements `T` moves, piece by piece.
-pub(crate) fn planned_read_bytes<T, D: Dimension>(
+/// The bytes that reading all tiles moves, piece by piece; elements have so many bytes in a tile.
+pub(crate) fn planned_read_bytes<D: Dimension>(
     source: &(impl Stored<D> + ?Sized),
     tiling: &Tiling<D>,
     order: Order,
+    element_bytes: usize,
 ) -> u64 {
     fn of_pieces<D: Dimension>(
         source: &(impl Stored<D> + ?Sized),
@@ -124,8 +129,9 @@ pub(crate) fn planned_read_bytes<T, D: Dimension>(
         let (low, high) = window.split_at(axis, middle);
         of_pieces(source, &low, order, piece_len) + of_pieces(source, &high, order, piece_len)
     }
-    let of_tile =
-        |window: Window<D>| of_pieces(source, &window, order, piece_len::<T>(window.len()));
+    let of_tile = |window: Window<D>| {
+        of_pieces(source, &window, order, piece_len(window.len(), element_bytes))
+    };
     tiling.windows().map(of_tile).sum()
 }
 
@@ -149,9 +155,9 @@ fn write_halves<T: Send + Sync, D: Dimension>(
 }
 
 /// The most elements that a piece of a tile has.
-fn piece_len<T>(tile_len: usize) -> usize {
-    let bytes = tile_len * size_of::<T>() / PIECES;
-    bytes.clamp(*PIECE_BYTES.start(), *PIECE_BYTES.end()) / size_of::<T>()
+fn piece_len(tile_len: usize, element_bytes: usize) -> usize {
+    let bytes = tile_len * element_bytes / PIECES;
+    bytes.clamp(*PIECE_BYTES.start(), *PIECE_BYTES.end()) / element_bytes
 }
 
 fn halves<D: Dimension>(

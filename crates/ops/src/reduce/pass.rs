@@ -2,13 +2,12 @@
 
 use ndarray::{ArrayView, Dimension, IxDyn};
 use outcore_storage::{Buffer, Element, Order, Source, Window};
-use rayon::prelude::*;
 use std::sync::{Mutex, PoisonError};
 
 use super::reducer::{LEAF, Reducer};
 use super::sizes::{Axes, COLUMNS, LEAVES};
 use crate::Result;
-use crate::stream::Pass;
+use crate::stream::{Pass, each_parallel};
 use crate::tile::Tile;
 use crate::tiling::Tiling;
 use crate::transfer::{Io, WriteShared};
@@ -111,30 +110,29 @@ impl<A: Element, R: Reducer<A>> Reducing<'_, A, R> {
         // Rows that each belong to another element can be worked on at a time.
         if self.axes.reduced[..fast].iter().all(|reduced| !reduced) && rows >= len.div_ceil(LEAF) {
             let first = self.place(window, fast, 0).kept;
-            states[first..first + rows].par_iter_mut().with_min_len(16).enumerate().for_each(
-                |(row, state)| {
+            let at_once = (JOB_LEN / len).max(1);
+            let jobs = states[first..first + rows].chunks_mut(at_once).map(Mutex::new);
+            let jobs: Vec<_> = jobs.collect();
+            each_parallel(jobs.len(), &|number| {
+                let mut states = jobs[number].lock().unwrap_or_else(PoisonError::into_inner);
+                for (state, row) in states.iter_mut().zip(number * at_once..) {
                     for begin in (0..len).step_by(LEAF) {
                         self.reducer.merge(state, &leaf(row, begin));
                     }
-                },
-            );
+                }
+            });
             return;
         }
         let in_row = len.div_ceil(LEAF);
-        let count = rows * in_row;
-        for begin in (0..count).step_by(LEAVES) {
-            let numbers = begin..count.min(begin + LEAVES);
-            let leaves: Vec<_> = numbers
-                .clone()
-                .into_par_iter()
-                .with_min_len(16)
-                .map(|number| leaf(number / in_row, number % in_row * LEAF))
-                .collect();
-            for (number, leaf) in numbers.zip(&leaves) {
+        in_order(
+            rows * in_row,
+            (LEAVES, JOB_LEN / LEAF),
+            &|number| leaf(number / in_row, number % in_row * LEAF),
+            &mut |number, leaf| {
                 let state = self.place(window, fast, number / in_row).kept;
-                self.reducer.merge(&mut states[state], leaf);
-            }
-        }
+                self.reducer.merge(&mut states[state], &leaf);
+            },
+        );
     }
 
     /// Neighbours in memory belong to different elements of the result: rows are added to each other.
@@ -169,9 +167,11 @@ impl<A: Element, R: Reducer<A>> Reducing<'_, A, R> {
         if columns >= 2 * COLUMNS {
             for (number, block) in blocks {
                 let Place { kept, index } = place(number);
-                let states = &mut states[kept..kept + columns];
-                states.par_chunks_mut(COLUMNS).enumerate().for_each(|(chunk, states)| {
-                    let begin = chunk * COLUMNS;
+                let groups = states[kept..kept + columns].chunks_mut(COLUMNS).map(Mutex::new);
+                let groups: Vec<_> = groups.collect();
+                each_parallel(groups.len(), &|group| {
+                    let begin = group * COLUMNS;
+                    let mut states = groups[group].lock().unwrap_or_else(PoisonError::into_inner);
                     for row in (0..rows).step_by(leaf_rows) {
                         let leaves = fold(block, index, row, begin..begin + states.len());
                         for (state, leaf) in states.iter_mut().zip(&leaves) {
@@ -183,25 +183,46 @@ impl<A: Element, R: Reducer<A>> Reducing<'_, A, R> {
             return;
         }
         let in_block = rows.div_ceil(leaf_rows);
-        let count = blocks.len() * in_block;
-        let at_once = (LEAVES / columns).max(1);
-        for begin in (0..count).step_by(at_once) {
-            let numbers = begin..count.min(begin + at_once);
-            let leaves: Vec<_> = numbers
-                .clone()
-                .into_par_iter()
-                .map(|number| {
-                    let (number, row) = (number / in_block, number % in_block * leaf_rows);
-                    fold(blocks[number].1, place(number).index, row, 0..columns)
-                })
-                .collect();
-            for (number, leaves) in numbers.zip(&leaves) {
+        in_order(
+            blocks.len() * in_block,
+            ((LEAVES / columns).max(1), 1),
+            &|number| {
+                let (number, row) = (number / in_block, number % in_block * leaf_rows);
+                fold(blocks[number].1, place(number).index, row, 0..columns)
+            },
+            &mut |number, leaves| {
                 let Place { kept, .. } = place(number / in_block);
-                for (state, leaf) in states[kept..kept + columns].iter_mut().zip(leaves) {
+                for (state, leaf) in states[kept..kept + columns].iter_mut().zip(&leaves) {
                     self.reducer.merge(state, leaf);
                 }
-            }
-        }
+            },
+        );
+    }
+}
+
+/// Elements that a thread takes at a time.
+const JOB_LEN: usize = 16 << 10;
+
+/// Makes things in parallel, so many at a time and in each job, and takes them in order.
+fn in_order<T: Send>(
+    count: usize,
+    (at_once, in_job): (usize, usize),
+    fold: &(dyn Fn(usize) -> T + Sync),
+    take: &mut dyn FnMut(usize, T),
+) {
+    for begin in (0..count).step_by(at_once) {
+        let numbers = begin..count.min(begin + at_once);
+        let jobs = numbers.len().div_ceil(in_job);
+        let made: Vec<_> = (0..jobs).map(|_| Mutex::new(Vec::new())).collect();
+        each_parallel(jobs, &|job| {
+            let first = begin + job * in_job;
+            let things = (first..numbers.end.min(first + in_job)).map(fold).collect();
+            *made[job].lock().unwrap_or_else(PoisonError::into_inner) = things;
+        });
+        let made = made
+            .into_iter()
+            .flat_map(|job| job.into_inner().unwrap_or_else(PoisonError::into_inner));
+        numbers.zip(made).for_each(|(number, thing)| take(number, thing));
     }
 }
 

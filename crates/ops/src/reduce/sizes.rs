@@ -68,7 +68,7 @@ pub(super) struct Sizes<'a, D> {
     source: Grouped<'a, dyn Stored<D> + 'a, D>,
     axes: Axes,
     threads: usize,
-    element: u64,
+    element: usize,
     leaf: u64,
     state: u64,
     out: u64,
@@ -88,7 +88,7 @@ impl<'a, D: Dimension> Sizes<'a, D> {
             source: Grouped::new(source, groups),
             axes: Axes::new(groups, reduced, source.shape().slice()),
             threads,
-            element: size_of::<A>() as u64,
+            element: size_of::<A>(),
             leaf: size_of::<R::Leaf>() as u64,
             state: size_of::<R::State>() as u64,
             out: size_of::<R::Out>() as u64,
@@ -96,7 +96,7 @@ impl<'a, D: Dimension> Sizes<'a, D> {
     }
 
     /// The tiles, whether the result is made block by block, and the pass.
-    pub(super) fn best<A>(
+    pub(super) fn best(
         &self,
         operation: &str,
         resources: Resources,
@@ -118,14 +118,14 @@ impl<'a, D: Dimension> Sizes<'a, D> {
             tiles: tiling.len(),
             tile: tile.slice().to_vec(),
             slots,
-            tile_bytes: tile.slice().iter().product::<usize>() as u64 * self.element,
+            tile_bytes: (tile.slice().iter().product::<usize>() * self.element) as u64,
             run_bytes_read: run_bytes(&self.source, &tiling),
             run_bytes_written: if blocks {
                 self.kept_len(tile) * self.out
             } else {
                 kept * self.out
             },
-            bytes_read: planned_read_bytes::<A, _>(&self.source, &tiling, Order::C),
+            bytes_read: planned_read_bytes(&self.source, &tiling, Order::C, self.element),
             bytes_written: kept * self.out,
             memory,
         };
@@ -152,7 +152,7 @@ impl<'a, D: Dimension> Sizes<'a, D> {
             let others = (0..tile.ndim()).filter(|&other| other != group);
             let others: usize = others.map(|other| tile[other].max(1)).product();
             let (unit, longest) = (self.axes.unit(group), self.axes.shape[group]);
-            let most = usize::try_from(PREFERRED_BYTES / self.element).unwrap_or(usize::MAX);
+            let most = usize::try_from(PREFERRED_BYTES / self.element as u64).unwrap_or(usize::MAX);
             let units = longest.div_ceil(unit).min((most / others / unit).max(1));
             let length = |units: usize| units.saturating_mul(unit).min(longest);
             let fits = |units: usize| {
@@ -191,7 +191,7 @@ impl<'a, D: Dimension> Sizes<'a, D> {
         let results = if blocks { slots as u64 } else { 1 };
         let read = len.saturating_mul(self.source.layout().element_bytes() as u64);
         let leaves = (LEAVES + self.threads * COLUMNS) as u64 * self.leaf;
-        let tiles = len.saturating_mul(self.element).saturating_mul(slots as u64);
+        let tiles = len.saturating_mul(self.element as u64).saturating_mul(slots as u64);
         let each = self.state + results * self.out;
         tiles
             .saturating_add(block.saturating_mul(each))
