@@ -26,6 +26,18 @@ def open_blocks(path, block_shape):
     return da.block([[block(row, column) for column in columns] for row in rows])
 
 
+def open_rows(path, block_mib):
+    """The array of a file in blocks of whole rows."""
+    rows, columns = np.load(path, mmap_mode="r").shape
+    return open_blocks(path, (max(1, (block_mib << 20) // (columns * 4)), columns))
+
+
+def compute(array, threads):
+    """Computes an array, or a number, in memory."""
+    with dask.config.set(scheduler="threads", num_workers=threads):
+        return array.compute()
+
+
 def store(array, path, threads):
     """Computes an array into a new .npy file."""
     result = np.lib.format.open_memmap(path, "w+", array.dtype, array.shape)

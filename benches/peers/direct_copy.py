@@ -1,13 +1,14 @@
 """The floor: a copy of a file past the page cache, as fast as the disk will go.
 
-    python direct_copy.py IN OUT [BLOCK_MIB [THREADS]]
+    python direct_copy.py BLOCK_MIB THREADS IN.. OUT
 
-Each of THREADS (4) takes the next block of BLOCK_MIB (4), reads it and writes it, with O_DIRECT,
-until none is left; so that many transfers are under way at a time. The output's space is reserved at
-the beginning, and the output is on the disk at the end. Standard library only.
+Each of THREADS takes the next block of BLOCK_MIB, reads it of every IN and writes it, with O_DIRECT,
+until none is left; so that many transfers are under way at a time. Of several inputs the first is
+written. The output's space is reserved at the beginning, and the output is on the disk at the end.
+Standard library only.
 
-The buffers lie in huge pages where the kernel has them: of 4 KiB pages, which lie anywhere in memory,
-the kernel makes requests of a MiB at most, and that alone can cost a factor of three.
+The buffers lie in huge pages where the kernel has them: of 4 KiB pages, which lie anywhere in
+memory, the kernel makes requests of a MiB at most, and that alone can cost a factor of three.
 """
 
 import mmap
@@ -18,12 +19,15 @@ import threading
 PAGE = 4096
 
 
-def main(source, target, block_mib=4, threads=4):
-    block = block_mib << 20
-    reader = open_direct(source, os.O_RDONLY)
-    writer = open_direct(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-    size = os.fstat(reader).st_size
-    os.posix_fallocate(writer, 0, -(-size // PAGE) * PAGE)
+def main(block_mib, threads, *sources, target=None):
+    """Reads all sources, and writes the first one's bytes to the target, if there is one."""
+    block, threads = int(block_mib) << 20, int(threads)
+    readers = [open_direct(source, os.O_RDONLY) for source in reversed(sources)]
+    size = os.fstat(readers[-1]).st_size
+    writer = None
+    if target:
+        writer = open_direct(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+        os.posix_fallocate(writer, 0, -(-size // PAGE) * PAGE)
     offsets, lock, errors = iter(range(0, size, block)), threading.Lock(), []
 
     # A map is aligned to pages, as O_DIRECT wants.
@@ -31,7 +35,7 @@ def main(source, target, block_mib=4, threads=4):
     if hasattr(mmap, "MADV_HUGEPAGE"):
         buffers.madvise(mmap.MADV_HUGEPAGE)
 
-    def copy_blocks(number):
+    def move_blocks(number):
         buffer = memoryview(buffers)[number * block : (number + 1) * block]
         try:
             while True:
@@ -40,20 +44,23 @@ def main(source, target, block_mib=4, threads=4):
                 if offset is None:
                     return
                 length = min(block, size - offset)
-                transfer(os.preadv, reader, buffer, offset, length)
-                transfer(os.pwritev, writer, buffer, offset, -(-length // PAGE) * PAGE)
+                for reader in readers:
+                    transfer(os.preadv, reader, buffer, offset, length)
+                if writer is not None:
+                    transfer(os.pwritev, writer, buffer, offset, -(-length // PAGE) * PAGE)
         except OSError as error:
             errors.append(error)
 
-    team = [threading.Thread(target=copy_blocks, args=(number,)) for number in range(threads)]
+    team = [threading.Thread(target=move_blocks, args=(number,)) for number in range(threads)]
     for thread in team:
         thread.start()
     for thread in team:
         thread.join()
     if errors:
         raise errors[0]
-    os.ftruncate(writer, size)
-    os.fsync(writer)
+    if writer is not None:
+        os.ftruncate(writer, size)
+        os.fsync(writer)
 
 
 def open_direct(path, flags):
@@ -77,4 +84,4 @@ def transfer(call, descriptor, buffer, offset, length):
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], *map(int, sys.argv[3:]))
+    main(*sys.argv[1:-1], target=sys.argv[-1])

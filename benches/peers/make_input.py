@@ -1,6 +1,6 @@
-"""Makes the input of a comparison: normally distributed numbers, the same ones each time.
+"""Makes the input of a comparison: normally distributed numbers, the same ones for a seed.
 
-    python make_input.py OUT.npy|OUT.b2nd DTYPE ROWS COLUMNS
+    python make_input.py OUT.npy|OUT.b2nd DTYPE ROWS COLUMNS [SEED]
 """
 
 import sys
@@ -8,7 +8,7 @@ import sys
 import numpy as np
 
 
-def main(path, dtype, rows, columns):
+def main(path, dtype, rows, columns, seed=1):
     dtype, rows, columns = np.dtype(dtype), int(rows), int(columns)
     words = columns * dtype.itemsize // 4
     if path.endswith(".b2nd"):
@@ -20,7 +20,7 @@ def main(path, dtype, rows, columns):
     else:
         array = np.lib.format.open_memmap(path, "w+", dtype, (rows, columns))
         step = max(1, (4 << 20) // words)
-    generator = np.random.default_rng(1)
+    generator = np.random.default_rng(int(seed))
     for row in range(0, rows, step):
         numbers = generator.standard_normal((min(step, rows - row), words), np.float32)
         array[row : row + step] = numbers.view(dtype)

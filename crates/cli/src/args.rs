@@ -1,8 +1,8 @@
 //! The options that commands share.
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use ndarray::{Dimension, Ix2};
-use outcore_ops::{Budget, Resources};
+use outcore_ops::{Budget, Casting, Resources};
 use outcore_storage::{
     ByteOrder, DType, Element, FileArray, FileArrayMut, FileInfo, Format, Layout, Options, Order,
 };
@@ -31,6 +31,36 @@ pub(crate) struct RawArgs {
     /// Byte order: little, big or native
     #[arg(long, value_name = "ORDER", requires = "dtype")]
     byte_order: Option<ByteOrder>,
+}
+
+/// The same for a command whose options without a prefix say what the output holds.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Raw input (without a header)")]
+pub(crate) struct SourceArgs {
+    /// Element type of the input: f4, c8, i2, u1, b1 ...; with < or > in front for the byte order
+    #[arg(long = "from-dtype", value_name = "TYPE", value_parser = raw_dtype)]
+    dtype: Option<(DType, Option<ByteOrder>)>,
+    /// Length of each axis; of a 1-D file it may be left out
+    #[arg(long = "from-shape", value_name = "N,N", value_delimiter = ',', requires = "dtype")]
+    shape: Option<Vec<usize>>,
+    /// First byte of the first element
+    #[arg(long = "from-offset", value_name = "BYTES", default_value_t = 0, requires = "dtype")]
+    offset: u64,
+    /// Order of the elements: C (rows are contiguous) or F (columns are)
+    #[arg(long = "from-order", value_name = "C|F", default_value = "C", requires = "dtype")]
+    order: Order,
+}
+
+impl SourceArgs {
+    pub(crate) fn raw(&self) -> RawArgs {
+        RawArgs {
+            dtype: self.dtype,
+            shape: self.shape.clone(),
+            offset: self.offset,
+            order: self.order,
+            byte_order: None,
+        }
+    }
 }
 
 fn raw_dtype(text: &str) -> Result<(DType, Option<ByteOrder>), String> {
@@ -96,6 +126,17 @@ fn threads(text: &str) -> Result<NonZeroUsize, String> {
     const MOST: usize = 1024;
     let threads = text.parse().ok().filter(|threads: &NonZeroUsize| threads.get() <= MOST);
     threads.ok_or_else(|| format!("a number of threads is from 1 to {MOST}"))
+}
+
+/// An axis of a file; a negative one is counted from the last.
+pub(crate) fn axis_of(info: &FileInfo, axis: isize) -> Outcome<usize> {
+    let count = info.shape.len();
+    let index = if axis < 0 { axis.checked_add_unsigned(count) } else { Some(axis) };
+    let index = index.and_then(|index| usize::try_from(index).ok());
+    index.filter(|&index| index < count).ok_or_else(|| {
+        let (path, shape) = (info.path.display(), &info.shape);
+        format!("{path}: has shape {shape:?}; axis {axis} does not exist in it").into()
+    })
 }
 
 impl ResourceArgs {
@@ -175,5 +216,21 @@ impl OutputArgs {
             return Err(format!("{output}: is a directory or a device, which stays").into());
         }
         Ok(())
+    }
+}
+
+/// What becomes of fractions that an integer cannot hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum CastArg {
+    Checked,
+    Unsafe,
+}
+
+impl From<CastArg> for Casting {
+    fn from(cast: CastArg) -> Self {
+        match cast {
+            CastArg::Checked => Self::Checked,
+            CastArg::Unsafe => Self::Unsafe,
+        }
     }
 }

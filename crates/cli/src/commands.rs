@@ -1,7 +1,11 @@
 //! The commands, one file each.
 
+pub(crate) mod convert;
 pub(crate) mod demo;
 pub(crate) mod disk;
 pub(crate) mod eval;
 pub(crate) mod fft2;
 pub(crate) mod info;
+pub(crate) mod reduce;
+pub(crate) mod scan;
+pub(crate) mod transpose;

@@ -39,3 +39,44 @@ macro_rules! with_element {
 }
 
 pub(crate) use with_element;
+
+/// Opens a file and evaluates an expression with a source of the type in which its numbers are added:
+/// integers have 64 bits there, all others keep their type. So what is done with it is compiled for
+/// seven types and not for fourteen.
+macro_rules! with_total {
+    ($raw:expr, $info:expr, |$source:ident| $body:expr) => {{
+        use ndarray::IxDyn;
+        use outcore_storage::{DType, Source};
+        macro_rules! total {
+            ($type:ty, $wide:ty) => {{
+                let file = $raw.open::<$type, IxDyn>($info)?;
+                let wide = outcore_ops::lazy(&file).map(<$wide>::from);
+                let $source: &dyn Source<$wide, IxDyn> = &wide;
+                $body
+            }};
+            ($type:ty) => {{
+                let file = $raw.open::<$type, IxDyn>($info)?;
+                let $source: &dyn Source<$type, IxDyn> = &file;
+                $body
+            }};
+        }
+        match $info.dtype {
+            DType::Bool => total!(bool, i64),
+            DType::I8 => total!(i8, i64),
+            DType::I16 => total!(i16, i64),
+            DType::I32 => total!(i32, i64),
+            DType::I64 => total!(i64),
+            DType::U8 => total!(u8, u64),
+            DType::U16 => total!(u16, u64),
+            DType::U32 => total!(u32, u64),
+            DType::U64 => total!(u64),
+            DType::F16 => total!(half::f16),
+            DType::F32 => total!(f32),
+            DType::F64 => total!(f64),
+            DType::ComplexF32 => total!(num_complex::Complex<f32>),
+            DType::ComplexF64 => total!(num_complex::Complex<f64>),
+        }
+    }};
+}
+
+pub(crate) use with_total;

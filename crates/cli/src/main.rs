@@ -7,6 +7,7 @@ mod commands;
 mod element;
 mod job;
 mod picture;
+mod value;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -24,6 +25,10 @@ enum Command {
     Info(commands::info::Args),
     Fft2(commands::fft2::Args),
     Eval(commands::eval::Args),
+    Convert(commands::convert::Args),
+    Reduce(commands::reduce::Args),
+    Scan(commands::scan::Args),
+    Transpose(commands::transpose::Args),
     Demo(commands::demo::Args),
     Disk(commands::disk::Args),
 }
@@ -35,6 +40,10 @@ fn main() -> ExitCode {
         Command::Info(args) => commands::info::run(&args),
         Command::Fft2(args) => commands::fft2::run(&args),
         Command::Eval(args) => commands::eval::run(&args),
+        Command::Convert(args) => commands::convert::run(&args),
+        Command::Reduce(args) => commands::reduce::run(&args),
+        Command::Scan(args) => commands::scan::run(&args),
+        Command::Transpose(args) => commands::transpose::run(&args),
         Command::Demo(args) => commands::demo::run(&args),
         Command::Disk(args) => commands::disk::run(&args),
     };

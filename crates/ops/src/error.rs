@@ -44,6 +44,9 @@ pub enum Error {
     /// Arrays or tiles whose shapes the operation cannot use.
     #[error("{0}")]
     Shape(String),
+    /// Elements that the operation has no result for.
+    #[error("{0}")]
+    Value(String),
     /// The system refused to start so many threads.
     #[error("failed to start {threads} threads: {reason}")]
     Threads {

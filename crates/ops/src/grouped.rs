@@ -26,43 +26,39 @@ pub(crate) struct Groups {
     axes: Vec<Vec<usize>>,
     /// The lengths of the axes of each group.
     lens: Vec<Vec<usize>>,
+    /// Axes of length 1, which are in no group.
+    ones: Vec<usize>,
     element_bytes: usize,
     offset: u64,
 }
 
 impl Groups {
-    /// Groups neighbours, from the slowest to the fastest axis, that belong together. Axes of length 1
-    /// belong to any group.
+    /// Groups neighbours, from the slowest to the fastest axis, that belong together.
     pub(crate) fn new<D: Dimension>(
         stored: &(impl Stored<D> + ?Sized),
         together: impl Fn(usize, usize) -> bool,
     ) -> Self {
         let layout = stored.layout();
-        let len = |axis: usize| layout.shape()[axis];
         let mut axes: Vec<Vec<usize>> = Vec::new();
-        let mut alone = Vec::new();
-        for axis in stored.axes() {
+        for axis in stored.axes().into_iter().filter(|&axis| layout.shape()[axis] != 1) {
             match axes.last_mut() {
-                _ if len(axis) == 1 => alone.push(axis),
                 Some(group) if group.last().is_some_and(|&last| together(last, axis)) => {
                     group.push(axis);
                 }
                 _ => axes.push(vec![axis]),
             }
         }
-        match axes.last_mut() {
-            Some(group) => group.append(&mut alone),
-            None if alone.is_empty() => {}
-            None => axes.push(alone),
-        }
         Self::of(&layout, axes)
     }
 
-    fn of<D: Dimension>(layout: &Layout<D>, axes: Vec<Vec<usize>>) -> Self {
-        let lens =
-            axes.iter().map(|group| group.iter().map(|&axis| layout.shape()[axis]).collect());
-        let lens = lens.collect();
-        Self { axes, lens, element_bytes: layout.element_bytes(), offset: layout.offset() }
+    /// Groups of axes; all others are of length 1.
+    pub(crate) fn of<D: Dimension>(layout: &Layout<D>, axes: Vec<Vec<usize>>) -> Self {
+        let len = |&axis: &usize| layout.shape()[axis];
+        let lens = axes.iter().map(|group| group.iter().map(len).collect()).collect();
+        let grouped = |axis: &usize| axes.iter().flatten().any(|other| other == axis);
+        let ones = (0..layout.shape().ndim()).filter(|axis| !grouped(axis)).collect();
+        let (element_bytes, offset) = (layout.element_bytes(), layout.offset());
+        Self { axes, lens, ones, element_bytes, offset }
     }
 
     /// The same groups of another array of the same shape, in another order.
@@ -112,7 +108,9 @@ impl Groups {
 
     /// A box of groups as a box of the array.
     fn ungrouped<D: Dimension>(&self, part: &Window<IxDyn>) -> Window<D> {
-        let mut window = Window::whole(D::zeros(self.axes.iter().map(Vec::len).sum()));
+        let count = self.axes.iter().map(Vec::len).sum::<usize>() + self.ones.len();
+        let mut window = Window::whole(D::zeros(count));
+        self.ones.iter().for_each(|&axis| window.shape[axis] = 1);
         for ((axes, lens), range) in self.axes.iter().zip(&self.lens).zip(part.ranges()) {
             let (mut first, mut last) = (range.start, range.end - 1);
             for (&axis, &len) in axes.iter().zip(lens).rev() {
@@ -127,7 +125,7 @@ impl Groups {
     /// The shape of a box of the array, axes from the slowest to the fastest, and for each axis of the
     /// array where it is in there.
     fn split<D: Dimension>(&self, window: &Window<D>) -> (IxDyn, IxDyn) {
-        let order: Vec<usize> = self.axes.iter().flatten().copied().collect();
+        let order: Vec<usize> = self.axes.iter().flatten().chain(&self.ones).copied().collect();
         let mut places = vec![0; order.len()];
         for (place, &axis) in order.iter().enumerate() {
             places[axis] = place;

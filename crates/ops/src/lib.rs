@@ -44,14 +44,18 @@ mod error;
 mod expression;
 mod fft2;
 mod fourier;
+mod generate;
 mod grouped;
 #[doc(hidden)]
 pub mod kernels;
 mod lanes;
 mod map_tiles;
+mod number;
 mod pass;
 mod plan;
+mod reduce;
 mod reduce_rows;
+mod scan;
 mod store;
 mod stream;
 mod tile;
@@ -66,9 +70,20 @@ pub use error::{Error, Result};
 pub use expression::{AnySource, Casting, Evaluation, Expression};
 pub use fft2::{Fft2, Fft2Plan, fft2, ifft2};
 pub use fourier::{Direction, Norm, Real, ToComplex};
+pub use generate::{
+    Arange, Constant, Generated, Generator, Indices, Linspace, OfF64, RandomInteger,
+    RandomIntegers, RandomNormal, RandomUniform, Step, arange, constant, indices, linspace,
+    random_integers, random_normal, random_uniform,
+};
 pub use map_tiles::{MapTiles, MapTilesPlan, map_tiles};
+pub use number::{Float, Number, Wide};
 pub use plan::{PassPlan, Plan, Report};
+pub use reduce::{
+    ArgExtremum, CountNonzero, Extremum, Mean, NormOf, PeakToPeak, Product, Reduce, ReducePlan,
+    Reducer, SkipNan, Sum, Truth, Variance, reduce,
+};
 pub use reduce_rows::{dft2_bins, thumbnail};
+pub use scan::{CumExtremum, CumProd, CumSum, Scan, ScanPlan, Scanner, scan};
 pub use store::{Store, StorePlan, store};
 pub use stream::PassReport;
 pub use tile_fft2::TileFft2;

@@ -21,7 +21,8 @@ pub struct Tiling<D> {
     tile: D,
     /// How much shorter the first tile along each axis is.
     lead: D,
-    order: Order,
+    /// The axes from the slowest to the fastest, in which tiles are numbered.
+    axes: Vec<usize>,
 }
 
 impl<D: Dimension> Tiling<D> {
@@ -38,7 +39,12 @@ impl<D: Dimension> Tiling<D> {
             *tile = (*tile).min(len);
         }
         let lead = D::zeros(shape.ndim());
-        Self { shape, tile, lead, order }
+        let count = shape.ndim();
+        let axes = match order {
+            Order::C => (0..count).collect(),
+            Order::F => (0..count).rev().collect(),
+        };
+        Self { shape, tile, lead, axes }
     }
 
     /// The same tiles with the first ones along an axis shorter by `lead` elements.
@@ -50,6 +56,13 @@ impl<D: Dimension> Tiling<D> {
     pub fn with_lead(mut self, axis: usize, lead: usize) -> Self {
         assert!(lead < self.tile[axis], "a lead of {lead} leaves nothing of {}", self.tile[axis]);
         self.lead[axis] = lead;
+        self
+    }
+
+    /// The same tiles numbered along other axes first: these are from the slowest to the fastest.
+    #[must_use]
+    pub(crate) fn numbered_along(mut self, axes: Vec<usize>) -> Self {
+        self.axes = axes;
         self
     }
 
@@ -87,10 +100,7 @@ impl<D: Dimension> Tiling<D> {
             window.origin[axis] = origin;
             window.shape[axis] = end - origin;
         };
-        match self.order {
-            Order::C => (0..self.shape.ndim()).rev().for_each(&mut place),
-            Order::F => (0..self.shape.ndim()).for_each(&mut place),
-        }
+        self.axes.iter().rev().for_each(|&axis| place(axis));
         window
     }
 

@@ -314,7 +314,7 @@ impl Options {
         Ok((Some(header), layout))
     }
 
-    fn raw_layout<T: Element, D: Dimension>(
+    pub(crate) fn raw_layout<T: Element, D: Dimension>(
         &self,
         path: &Path,
         shape: impl IntoDimension<Dim = D>,

@@ -18,7 +18,7 @@ use crate::{
     Element, Error, ErrorKind, FileArrayMut, Layout, Options, Result, Sink, Source, Stored, Window,
 };
 
-/// A new `.npy` file, written beside its target and put in its place by [`commit`](Self::commit).
+/// A new file, `.npy` or [raw](Self::raw), written beside its target and put in its place by [`commit`](Self::commit).
 ///
 /// Until then the target keeps its old contents, or does not exist. The partial file has the
 /// target's name followed by `.partial`; it is locked, so two programs cannot write one target at a
@@ -68,10 +68,35 @@ impl<T: Element, D: Dimension> Output<T, D> {
         shape: impl IntoDimension<Dim = D>,
         options: &Options,
     ) -> Result<Self> {
-        let (target, replace) = (absolute(path.as_ref())?, options.replaces());
+        let target = absolute(path.as_ref())?;
+        let (header, layout) = options.npy_layout::<T, D>(&target, shape)?;
+        Self::begin(target, header, layout, options)
+    }
+
+    /// The same without a header: the elements alone, from the [offset](Options::offset) on.
+    ///
+    /// # Errors
+    ///
+    /// As [`with_options`](Self::with_options).
+    pub fn raw(
+        path: impl AsRef<Path>,
+        shape: impl IntoDimension<Dim = D>,
+        options: &Options,
+    ) -> Result<Self> {
+        let target = absolute(path.as_ref())?;
+        let layout = options.raw_layout::<T, D>(&target, shape)?;
+        Self::begin(target, None, layout, options)
+    }
+
+    fn begin(
+        target: PathBuf,
+        header: Option<Vec<u8>>,
+        layout: Layout<D>,
+        options: &Options,
+    ) -> Result<Self> {
+        let replace = options.replaces();
         check_target(&target, replace)?;
         let partial = partial_path(&target);
-        let (header, layout) = options.npy_layout::<T, D>(&target, shape)?;
         let file = loop {
             let file = options.create_file(&partial, &layout)?;
             // Whoever held the lock may have renamed the file that we opened to its target.

@@ -1,12 +1,11 @@
 //! `outcore eval`: an expression with NumPy's operators and functions, on files of any size.
 
-use clap::ValueEnum;
 use ndarray::IxDyn;
-use outcore_ops::{AnySource, Casting, Evaluation, Expression, store};
+use outcore_ops::{AnySource, Evaluation, Expression, store};
 use outcore_storage::{DType, Element, FileArray, FileInfo, Source, Stored};
 use std::path::PathBuf;
 
-use crate::args::{OutputOption, ResourceArgs};
+use crate::args::{CastArg, OutputOption, ResourceArgs};
 use crate::element::with_element;
 use crate::job::{Job, JobArgs, Outcome};
 
@@ -37,21 +36,6 @@ pub(crate) struct Args {
     resources: ResourceArgs,
     #[command(flatten)]
     job: JobArgs,
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum CastArg {
-    Checked,
-    Unsafe,
-}
-
-impl From<CastArg> for Casting {
-    fn from(cast: CastArg) -> Self {
-        match cast {
-            CastArg::Checked => Self::Checked,
-            CastArg::Unsafe => Self::Unsafe,
-        }
-    }
 }
 
 fn input(text: &str) -> Result<(String, PathBuf), String> {

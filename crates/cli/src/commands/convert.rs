@@ -1,0 +1,107 @@
+//! `outcore convert`: another type, order, byte order or format.
+
+use ndarray::IxDyn;
+use outcore_ops::{AnySource, Expression, store};
+use outcore_storage::{
+    ByteOrder, DType, Element, FileArray, FileInfo, Options, Order, Output, Source,
+};
+use std::path::PathBuf;
+
+use crate::args::{CastArg, OutputArgs, ResourceArgs, SourceArgs};
+use crate::element::with_element;
+use crate::job::{Job, JobArgs, Outcome};
+
+/// Copy an array of any size with another type, order, byte order or format
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// A .npy file, or a raw file with --from-dtype
+    #[arg(value_name = "INPUT")]
+    input: PathBuf,
+    #[command(flatten)]
+    output: OutputArgs,
+    /// Element type of the output, such as f4 or int16 [default: that of the input]
+    #[arg(long, value_name = "TYPE")]
+    dtype: Option<DType>,
+    /// Order of the output: C (rows are contiguous) or F (columns are) [default: that of the input]
+    #[arg(long, value_name = "C|F")]
+    order: Option<Order>,
+    /// Byte order of the output: little, big or native
+    #[arg(long, value_name = "ORDER", default_value = "native")]
+    byte_order: ByteOrder,
+    /// Write the elements alone, without a header
+    #[arg(long)]
+    raw: bool,
+    /// Whether fractions that an integer cannot hold are errors, or whatever comes of them
+    #[arg(long, value_enum, default_value = "checked")]
+    cast: CastArg,
+    #[command(flatten)]
+    from: SourceArgs,
+    #[command(flatten)]
+    resources: ResourceArgs,
+    #[command(flatten)]
+    job: JobArgs,
+}
+
+pub(crate) fn run(args: &Args) -> Outcome<()> {
+    let raw = args.from.raw();
+    let info = raw.describe(&args.input)?;
+    args.output.check(&args.input)?;
+    with_element!(info.dtype,
+        real T => {
+            let file: FileArray<T, IxDyn> = raw.open(&info)?;
+            convert::<T>(args, &info, &file)
+        },
+        complex T => {
+            let file: FileArray<T, IxDyn> = raw.open(&info)?;
+            convert::<T>(args, &info, &file)
+        }
+    )
+}
+
+fn convert<T: Element>(args: &Args, info: &FileInfo, source: &dyn Source<T, IxDyn>) -> Outcome<()>
+where
+    for<'a> AnySource<'a>: From<&'a dyn Source<T, IxDyn>>,
+{
+    match args.dtype {
+        Some(dtype) if dtype != info.dtype => cast(args, info, AnySource::from(source), dtype),
+        _ => copy::<T>(args, info, source),
+    }
+}
+
+fn cast(args: &Args, info: &FileInfo, source: AnySource<'_>, dtype: DType) -> Outcome<()> {
+    let path = info.path.display();
+    if info.dtype.is_complex() && !dtype.is_complex() && args.cast == CastArg::Checked {
+        let from = info.dtype;
+        return Err(format!("{path}: {from} has imaginary parts, which {dtype} cannot hold; --cast unsafe drops them").into());
+    }
+    let itself = Expression::parse("x")?;
+    let inputs = [("x", source)];
+    let converted = itself.bind(&inputs)?.astype(dtype, args.cast.into())?;
+    with_element!(dtype,
+        real T => copy::<T>(args, info, &converted),
+        complex T => copy::<T>(args, info, &converted)
+    )
+}
+
+fn copy<T: Element>(args: &Args, info: &FileInfo, source: &dyn Source<T, IxDyn>) -> Outcome<()> {
+    let job = Job::new("convert", &args.job);
+    let order = args.order.unwrap_or(info.order);
+    let copy = store(&source).named("convert").order(order);
+    let named = |error: outcore_ops::Error| format!("{}: {error}", info.path.display());
+    let copy = copy.plan::<T>(args.resources.resources()).map_err(named)?;
+    let plan = copy.plan();
+    if !job.announce(plan)? {
+        return Ok(());
+    }
+    let options =
+        Options::new().order(order).byte_order(args.byte_order).replace(args.output.force);
+    let path = &args.output.output;
+    let mut output = if args.raw {
+        Output::<T, IxDyn>::raw(path, source.shape(), &options)?
+    } else {
+        Output::with_options(path, source.shape(), &options)?
+    };
+    let report = job.run(plan, |control| copy.run(&source, &mut output, control))?;
+    output.commit()?;
+    job.finish(plan, &report)
+}

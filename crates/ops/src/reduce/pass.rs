@@ -1,0 +1,270 @@
+//! The pass of a reduction.
+
+use ndarray::{ArrayView, Dimension, IxDyn};
+use outcore_storage::{Buffer, Element, Order, Source, Window};
+use rayon::prelude::*;
+use std::sync::{Mutex, PoisonError};
+
+use super::reducer::{LEAF, Reducer};
+use super::sizes::{Axes, COLUMNS, LEAVES};
+use crate::Result;
+use crate::stream::Pass;
+use crate::tile::Tile;
+use crate::tiling::Tiling;
+use crate::transfer::{Io, WriteShared};
+
+pub(super) struct Reducing<'a, A, R: Reducer<A>> {
+    pub(super) tiling: &'a Tiling<IxDyn>,
+    pub(super) slots: usize,
+    /// Whether the result is made block by block: each is that of one stack of tiles.
+    pub(super) blocks: bool,
+    pub(super) axes: &'a Axes,
+    pub(super) source: &'a dyn Source<A, IxDyn>,
+    pub(super) sink: &'a dyn WriteShared<R::Out, IxDyn>,
+    pub(super) reducer: &'a R,
+    /// A state for each element of the block under way.
+    pub(super) state: Mutex<Vec<R::State>>,
+}
+
+/// A tile, and the result of its block if it is the last of it.
+pub(super) struct Slot<A, B> {
+    tile: Buffer<A>,
+    result: Option<Result<Vec<B>>>,
+}
+
+/// Where a stretch of a tile belongs: which element of the block, and which index along the axes that
+/// are reduced.
+#[derive(Clone, Copy)]
+struct Place {
+    kept: usize,
+    index: u64,
+}
+
+impl<A: Element, R: Reducer<A>> Reducing<'_, A, R> {
+    /// The part of the result that a window belongs to, as a box of the kept groups.
+    fn block(&self, window: &Window<IxDyn>) -> Window<IxDyn> {
+        let kept = (0..self.axes.reduced.len()).filter(|&group| !self.axes.reduced[group]);
+        let (origin, shape): (Vec<_>, Vec<_>) = kept
+            .map(|group| {
+                if self.blocks {
+                    (window.origin[group], window.shape[group])
+                } else {
+                    (0, self.axes.shape[group])
+                }
+            })
+            .unzip();
+        Window::new(IxDyn(&origin), IxDyn(&shape))
+    }
+
+    fn is_first(&self, index: usize, window: &Window<IxDyn>) -> bool {
+        let first = |group: usize| !self.axes.reduced[group] || window.origin[group] == 0;
+        if self.blocks { (0..self.axes.reduced.len()).all(first) } else { index == 0 }
+    }
+
+    fn is_last(&self, index: usize, window: &Window<IxDyn>) -> bool {
+        let end = |group: usize| window.origin[group] + window.shape[group];
+        let last = |group: usize| !self.axes.reduced[group] || end(group) == self.axes.shape[group];
+        let all = (0..self.axes.reduced.len()).all(last);
+        if self.blocks { all } else { index + 1 == self.tiles() }
+    }
+
+    /// Where the stretch with a number lies, of those that the first `count` groups of a window make.
+    fn place(&self, window: &Window<IxDyn>, count: usize, number: usize) -> Place {
+        let mut rest = number;
+        let mut kept_step: usize = (count..self.axes.reduced.len())
+            .filter(|&group| !self.axes.reduced[group])
+            .map(|group| self.block_len(window, group))
+            .product();
+        let mut place = Place { kept: 0, index: 0 };
+        for group in (0..count).rev() {
+            let at = rest % window.shape[group];
+            rest /= window.shape[group];
+            if self.axes.reduced[group] {
+                place.index += (window.origin[group] + at) as u64 * self.axes.weights[group];
+            } else {
+                let origin = if self.blocks { 0 } else { window.origin[group] };
+                place.kept += (origin + at) * kept_step;
+                kept_step *= self.block_len(window, group);
+            }
+        }
+        place
+    }
+
+    fn block_len(&self, window: &Window<IxDyn>, group: usize) -> usize {
+        if self.blocks { window.shape[group] } else { self.axes.shape[group] }
+    }
+
+    /// Neighbours in memory belong to one element of the result.
+    fn along_runs(&self, window: &Window<IxDyn>, tile: &[A], states: &mut [R::State]) {
+        let groups = self.axes.reduced.len();
+        let len = window.shape.slice().last().copied().unwrap_or(1);
+        let (fast, origin, step) = match groups.checked_sub(1) {
+            Some(fast) => (fast, window.origin[fast], self.axes.weights[fast]),
+            None => (0, 0, 1),
+        };
+        let leaf = |row: usize, begin: usize| {
+            let end = (begin + LEAF).min(len);
+            let index = self.place(window, fast, row).index + (origin + begin) as u64 * step;
+            self.reducer.fold(&tile[row * len + begin..row * len + end], index, step)
+        };
+        let rows = tile.len() / len;
+        // Rows that each belong to another element can be worked on at a time.
+        if self.axes.reduced[..fast].iter().all(|reduced| !reduced) && rows >= len.div_ceil(LEAF) {
+            let first = self.place(window, fast, 0).kept;
+            states[first..first + rows].par_iter_mut().with_min_len(16).enumerate().for_each(
+                |(row, state)| {
+                    for begin in (0..len).step_by(LEAF) {
+                        self.reducer.merge(state, &leaf(row, begin));
+                    }
+                },
+            );
+            return;
+        }
+        let in_row = len.div_ceil(LEAF);
+        let count = rows * in_row;
+        for begin in (0..count).step_by(LEAVES) {
+            let numbers = begin..count.min(begin + LEAVES);
+            let leaves: Vec<_> = numbers
+                .clone()
+                .into_par_iter()
+                .with_min_len(16)
+                .map(|number| leaf(number / in_row, number % in_row * LEAF))
+                .collect();
+            for (number, leaf) in numbers.zip(&leaves) {
+                let state = self.place(window, fast, number / in_row).kept;
+                self.reducer.merge(&mut states[state], leaf);
+            }
+        }
+    }
+
+    /// Neighbours in memory belong to different elements of the result: rows are added to each other.
+    fn across_rows(&self, window: &Window<IxDyn>, tile: &[A], states: &mut [R::State]) {
+        let groups = self.axes.reduced.len();
+        let columns = window.shape[groups - 1];
+        let first_column = if self.blocks { 0 } else { window.origin[groups - 1] };
+        let (outer, rows) =
+            if groups == 1 { (0, 1) } else { (groups - 2, window.shape[groups - 2]) };
+        let row_index = |row: usize| {
+            let first = if groups == 1 { 0 } else { window.origin[groups - 2] };
+            let weight = if groups == 1 { 0 } else { self.axes.weights[groups - 2] };
+            (first + row) as u64 * weight
+        };
+        let leaf_rows = self.axes.leaf_rows();
+        // The leaf of some rows, of these columns.
+        let fold = |block: &[A], index: u64, begin: usize, columns_of: std::ops::Range<usize>| {
+            let mut leaves = vec![self.reducer.leaf(); columns_of.len()];
+            for row in begin..rows.min(begin + leaf_rows) {
+                let elements = &block[row * columns..(row + 1) * columns][columns_of.clone()];
+                for (leaf, &element) in leaves.iter_mut().zip(elements) {
+                    self.reducer.push(leaf, element, index + row_index(row));
+                }
+            }
+            leaves
+        };
+        let blocks: Vec<_> = tile.chunks_exact(rows * columns).enumerate().collect();
+        let place = |number: usize| {
+            let place = self.place(window, outer, number);
+            Place { kept: place.kept + first_column, ..place }
+        };
+        if columns >= 2 * COLUMNS {
+            for (number, block) in blocks {
+                let Place { kept, index } = place(number);
+                let states = &mut states[kept..kept + columns];
+                states.par_chunks_mut(COLUMNS).enumerate().for_each(|(chunk, states)| {
+                    let begin = chunk * COLUMNS;
+                    for row in (0..rows).step_by(leaf_rows) {
+                        let leaves = fold(block, index, row, begin..begin + states.len());
+                        for (state, leaf) in states.iter_mut().zip(&leaves) {
+                            self.reducer.merge(state, leaf);
+                        }
+                    }
+                });
+            }
+            return;
+        }
+        let in_block = rows.div_ceil(leaf_rows);
+        let count = blocks.len() * in_block;
+        let at_once = (LEAVES / columns).max(1);
+        for begin in (0..count).step_by(at_once) {
+            let numbers = begin..count.min(begin + at_once);
+            let leaves: Vec<_> = numbers
+                .clone()
+                .into_par_iter()
+                .map(|number| {
+                    let (number, row) = (number / in_block, number % in_block * leaf_rows);
+                    fold(blocks[number].1, place(number).index, row, 0..columns)
+                })
+                .collect();
+            for (number, leaves) in numbers.zip(&leaves) {
+                let Place { kept, .. } = place(number / in_block);
+                for (state, leaf) in states[kept..kept + columns].iter_mut().zip(leaves) {
+                    self.reducer.merge(state, leaf);
+                }
+            }
+        }
+    }
+}
+
+impl<A: Element, R: Reducer<A>> Pass for Reducing<'_, A, R> {
+    type Slot = Slot<A, R::Out>;
+
+    fn tiles(&self) -> usize {
+        // Of no elements there is a result all the same.
+        self.tiling.len().max(1)
+    }
+
+    fn slots(&self) -> usize {
+        self.slots
+    }
+
+    fn slot(&self) -> Self::Slot {
+        let len = self.tiling.tile().slice().iter().product();
+        Slot { tile: Buffer::new(len, self.source.layout().offset()), result: None }
+    }
+
+    fn read(&self, index: usize, slot: &mut Self::Slot, io: &Io) -> Result<u64> {
+        if self.tiling.is_empty() {
+            return Ok(0);
+        }
+        let window = self.tiling.window(index);
+        let mut tile = Tile::new(&window, &mut slot.tile, Order::C);
+        Ok(io.read(self.source, &window, tile.view_mut(), Order::C)?)
+    }
+
+    fn compute(&self, index: usize, slot: &mut Self::Slot) {
+        let mut states = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let window = if self.tiling.is_empty() {
+            Window::whole(self.axes.shape.clone())
+        } else {
+            self.tiling.window(index)
+        };
+        if self.is_first(index, &window) {
+            states.clear();
+            states.resize(self.block(&window).len(), self.reducer.state());
+        }
+        if !window.is_empty() {
+            let tile = &slot.tile[..window.len()];
+            if self.axes.fast_is_reduced() {
+                self.along_runs(&window, tile, &mut states);
+            } else {
+                self.across_rows(&window, tile, &mut states);
+            }
+        }
+        let result = || states.iter().map(|state| self.reducer.finish(state)).collect();
+        slot.result = self.is_last(index, &window).then(result);
+    }
+
+    fn write(&self, index: usize, slot: &mut Self::Slot, io: &Io) -> Result<u64> {
+        let Some(result) = slot.result.take() else { return Ok(0) };
+        let result = result?;
+        let window = if self.tiling.is_empty() {
+            Window::whole(self.axes.shape.clone())
+        } else {
+            self.tiling.window(index)
+        };
+        let block = self.block(&window);
+        let view = ArrayView::from_shape(block.shape.clone(), &result);
+        io.write(self.sink, &block, view.expect("an element for each state"), Order::C)?;
+        Ok((result.len() * size_of::<R::Out>()) as u64)
+    }
+}

@@ -1,0 +1,201 @@
+//! How a source is cut for a reduction.
+
+use ndarray::{Dimension, IxDyn};
+use outcore_storage::{Order, Stored};
+
+use super::reducer::{LEAF, Reducer};
+use crate::grouped::{Grouped, Groups};
+use crate::pass::run_bytes;
+use crate::plan::{PassPlan, SLOTS, duration, greatest, refuse, usable};
+use crate::tiling::Tiling;
+use crate::transfer::{planned_read_bytes, staging_bytes};
+use crate::{Resources, Result};
+
+/// What the groups of axes are to a reduction.
+#[derive(Clone, Debug)]
+pub(super) struct Axes {
+    pub(super) shape: IxDyn,
+    /// Which groups are reduced.
+    pub(super) reduced: Vec<bool>,
+    /// How far one step along a reduced group is, in C order of the reduced axes.
+    pub(super) weights: Vec<u64>,
+}
+
+impl Axes {
+    pub(super) fn new(groups: &Groups, reduced: &[bool], shape: &[usize]) -> Self {
+        let weight = |group: &Vec<usize>| {
+            let last = group.iter().copied().max().unwrap_or(0);
+            let later = (last + 1..shape.len()).filter(|&axis| reduced[axis]);
+            later.map(|axis| shape[axis] as u64).product()
+        };
+        Self {
+            shape: groups.shape(),
+            reduced: groups.axes().iter().map(|group| reduced[group[0]]).collect(),
+            weights: groups.axes().iter().map(weight).collect(),
+        }
+    }
+
+    /// Whether neighbours in memory belong to one element of the result.
+    pub(super) fn fast_is_reduced(&self) -> bool {
+        self.reduced.last().copied().unwrap_or(true)
+    }
+
+    /// The rows of a leaf, where neighbours in memory belong to different elements of the result.
+    pub(super) fn leaf_rows(&self) -> usize {
+        const LEAF_ELEMENTS: usize = 16 << 10;
+        let columns = self.shape.slice().last().copied().unwrap_or(1);
+        (LEAF_ELEMENTS / columns.max(1)).clamp(16, LEAF)
+    }
+
+    /// Tiles are cut at multiples of this along a group.
+    fn unit(&self, group: usize) -> usize {
+        let last = self.reduced.len() - 1;
+        let unit = match (self.fast_is_reduced(), last - group) {
+            (true, 0) => LEAF,
+            (false, 1) => self.leaf_rows(),
+            _ => 1,
+        };
+        unit.min(self.shape[group]).max(1)
+    }
+}
+
+/// Leaves that are made at a time, at most.
+pub(super) const LEAVES: usize = 8192;
+/// Columns that a thread takes at a time.
+pub(super) const COLUMNS: usize = 512;
+
+pub(super) struct Sizes<'a, D> {
+    source: Grouped<'a, dyn Stored<D> + 'a, D>,
+    axes: Axes,
+    threads: usize,
+    element: u64,
+    leaf: u64,
+    state: u64,
+    out: u64,
+}
+
+/// Larger tiles are not read faster.
+const PREFERRED_BYTES: u64 = 16 << 20;
+
+impl<'a, D: Dimension> Sizes<'a, D> {
+    pub(super) fn new<A: outcore_storage::Element, R: Reducer<A>>(
+        source: &'a dyn Stored<D>,
+        groups: &'a Groups,
+        reduced: &[bool],
+        threads: usize,
+    ) -> Self {
+        Self {
+            source: Grouped::new(source, groups),
+            axes: Axes::new(groups, reduced, source.shape().slice()),
+            threads,
+            element: size_of::<A>() as u64,
+            leaf: size_of::<R::Leaf>() as u64,
+            state: size_of::<R::State>() as u64,
+            out: size_of::<R::Out>() as u64,
+        }
+    }
+
+    /// The tiles, whether the result is made block by block, and the pass.
+    pub(super) fn best<A>(
+        &self,
+        operation: &str,
+        resources: Resources,
+    ) -> Result<(Tiling<IxDyn>, bool, PassPlan)> {
+        let limit = usable(resources.memory.bytes());
+        let choices = (1..=SLOTS).rev().flat_map(|slots| {
+            [false, true].into_iter().filter_map(move |blocks| self.choice(slots, blocks, limit))
+        });
+        let choice = choices.min_by(|one, other| one.0.total_cmp(&other.0));
+        let Some((_, tiling, slots, blocks)) = choice else {
+            let least = self.cost(&self.least(), 1, true).min(self.cost(&self.least(), 1, false));
+            return Err(refuse(operation, least, resources));
+        };
+        let memory = self.cost(tiling.tile(), slots, blocks);
+        let tile = tiling.tile();
+        let kept = self.kept_len(&self.axes.shape);
+        let pass = PassPlan {
+            name: if blocks { "reduce, block by block" } else { "reduce" }.to_owned(),
+            tiles: tiling.len(),
+            tile: tile.slice().to_vec(),
+            slots,
+            tile_bytes: tile.slice().iter().product::<usize>() as u64 * self.element,
+            run_bytes_read: run_bytes(&self.source, &tiling),
+            run_bytes_written: if blocks {
+                self.kept_len(tile) * self.out
+            } else {
+                kept * self.out
+            },
+            bytes_read: planned_read_bytes::<A, _>(&self.source, &tiling, Order::C),
+            bytes_written: kept * self.out,
+            memory,
+        };
+        Ok((tiling, blocks, pass))
+    }
+
+    fn choice(
+        &self,
+        slots: usize,
+        blocks: bool,
+        limit: u64,
+    ) -> Option<(f64, Tiling<IxDyn>, usize, bool)> {
+        let mut tile = self.least();
+        (self.cost(&tile, slots, blocks) <= limit).then_some(())?;
+        // Block by block, a tile has all of the result that is in memory.
+        let (kept, reduced): (Vec<usize>, Vec<usize>) =
+            (0..tile.ndim()).partition(|&group| !self.axes.reduced[group]);
+        let growing: Vec<usize> = if blocks {
+            kept.iter().rev().chain(reduced.iter().rev()).copied().collect()
+        } else {
+            (0..tile.ndim()).rev().collect()
+        };
+        for group in growing {
+            let others = (0..tile.ndim()).filter(|&other| other != group);
+            let others: usize = others.map(|other| tile[other].max(1)).product();
+            let (unit, longest) = (self.axes.unit(group), self.axes.shape[group]);
+            let most = usize::try_from(PREFERRED_BYTES / self.element).unwrap_or(usize::MAX);
+            let units = longest.div_ceil(unit).min((most / others / unit).max(1));
+            let length = |units: usize| units.saturating_mul(unit).min(longest);
+            let fits = |units: usize| {
+                let mut wider = tile.clone();
+                wider[group] = length(units);
+                self.cost(&wider, slots, blocks)
+            };
+            tile[group] = length(greatest(units.max(1), limit, fits)?);
+        }
+        let mut tiling = Tiling::new(self.axes.shape.clone(), tile, Order::C);
+        if blocks {
+            tiling = tiling.numbered_along(kept.into_iter().chain(reduced).collect());
+        }
+        let slots = slots.min(tiling.len()).max(1);
+        let run = run_bytes(&self.source, &tiling);
+        Some((duration([(self.source.layout().bytes(), run)], slots), tiling, slots, blocks))
+    }
+
+    /// The smallest tile.
+    fn least(&self) -> IxDyn {
+        let lens: Vec<usize> = (0..self.axes.reduced.len())
+            .map(|group| self.axes.unit(group).min(self.axes.shape[group].max(1)))
+            .collect();
+        IxDyn(&lens)
+    }
+
+    /// The elements of the result in a box.
+    fn kept_len(&self, shape: &IxDyn) -> u64 {
+        let lens = shape.slice().iter().zip(&self.axes.reduced);
+        lens.filter(|(_, reduced)| !**reduced).map(|(&len, _)| len as u64).product()
+    }
+
+    fn cost(&self, tile: &IxDyn, slots: usize, blocks: bool) -> u64 {
+        let len = tile.slice().iter().fold(1_u64, |len, &axis| len.saturating_mul(axis as u64));
+        let block = self.kept_len(if blocks { tile } else { &self.axes.shape });
+        let results = if blocks { slots as u64 } else { 1 };
+        let read = len.saturating_mul(self.source.layout().element_bytes() as u64);
+        let leaves = (LEAVES + self.threads * COLUMNS) as u64 * self.leaf;
+        let tiles = len.saturating_mul(self.element).saturating_mul(slots as u64);
+        let each = self.state + results * self.out;
+        tiles
+            .saturating_add(block.saturating_mul(each))
+            .saturating_add(leaves)
+            .saturating_add(staging_bytes(read, block.saturating_mul(self.out), slots))
+    }
+}
