@@ -164,7 +164,7 @@ fn what_cannot_be_evaluated_is_refused_in_one_line() {
     assert_eq!(snapshot(folder.path()), before);
     eval(folder.path(), "a", "a=a.npy").ok();
     assert_eq!(eval(folder.path(), "a", "a=a.npy").code, Some(1), "the output exists");
-    let ran = eval(folder.path(), "a", "a=a.npy --force --memory 100B");
+    let ran = eval(folder.path(), "a", "a=a.npy --force --memory 1B");
     assert_eq!(ran.code, Some(1));
     assert!(ran.stderr.contains("needs at least"), "{}", ran.stderr);
 }

@@ -188,13 +188,13 @@ fn prevailing(layouts: &[Layout<IxDyn>]) -> Order {
 
 /// An expression with its inputs: a source of elements of type [`dtype`](Self::dtype).
 ///
-/// Its shape is what the inputs broadcast to, its order that of most of them; its layout says what an
-/// element takes in the inputs.
+/// Its shape is what the inputs broadcast to, its order that of most of them; its layout says what
+/// an element takes in the inputs.
 ///
 /// Reading a window reads the windows of the inputs that it needs, each input once, in pieces; what
 /// is held meanwhile is at most [`STAGING_BYTES`](outcore_storage::STAGING_BYTES), and no more than
-/// the inputs have bytes for the window, unless these are a few elements. An input that is shorter than the
-/// result along an axis is read again for every piece.
+/// the inputs have bytes for the window, unless these are a few elements. An input that is shorter
+/// than the result along an axis is read again for every piece.
 pub struct Evaluation<'a> {
     text: String,
     sources: Vec<AnySource<'a>>,

@@ -5,11 +5,11 @@
 
 mod support;
 
-use ndarray::{Array2, Ix2};
+use ndarray::{Array2, Ix2, IxDyn};
 use num_complex::Complex;
 use outcore_ops::{
-    Control, Direction, Error, Norm, Real, SinkExt, TileFft2, ToComplex, dft2_bins, fft2, lazy,
-    map_tiles, thumbnail,
+    AnySource, Control, Direction, Error, Expression, Norm, Real, SinkExt, TileFft2, ToComplex,
+    dft2_bins, fft2, lazy, map_tiles, store, thumbnail,
 };
 use outcore_storage::{
     Cache, Element, FileArray, FileArrayMut, Options, Order, Sink, Source, Stored,
@@ -326,6 +326,40 @@ fn pictures_and_single_frequencies_stay_within_the_budget() {
                     dft2_bins(&source, &bins, wide, resources, Control::new()).unwrap();
                 });
                 within(two, budget, false, &what);
+            }
+        }
+    }
+}
+
+#[test]
+fn expressions_stay_within_the_budget() {
+    let _alone = alone();
+    let folder = folder().unwrap();
+    let shape = (1500, 1024);
+    let path = |name: &str| folder.path().join(name);
+    for order in ORDERS {
+        let options = Options::new().order(order);
+        let foreign = options.clone().byte_order(outcore_storage::ByteOrder::Big);
+        file::<f64>(folder.path(), "f8.npy", shape, &foreign).close().unwrap();
+        file::<bool>(folder.path(), "b1.npy", shape, &options).close().unwrap();
+        let x = FileArray::<f64, IxDyn>::open(path("f8.npy")).unwrap();
+        let flags = FileArray::<bool, IxDyn>::open(path("b1.npy")).unwrap();
+        let inputs = [("x", AnySource::F64(&x)), ("b", AnySource::Bool(&flags))];
+        // One that reads more than it writes, and one with a register for each of its levels.
+        let deep = format!("abs(b{}{}) > 1", "+(1j*x".repeat(60), ")".repeat(60));
+        for text in ["(x > 0) & b", &deep] {
+            let source = Expression::parse(text).unwrap().bind(&inputs).unwrap();
+            for budget in [4 * MIB, 20 * MIB] {
+                let mut sink: FileArrayMut<bool, IxDyn> = options
+                    .clone()
+                    .sparse(true)
+                    .create(path("out.npy"), IxDyn(&[1500, 1024]))
+                    .unwrap();
+                let peak = peak(|| {
+                    let plan = store(&source).plan::<bool>(resources(budget, 2)).unwrap();
+                    plan.run(&source, &mut sink, Control::new()).unwrap();
+                });
+                within(peak, budget, false, &format!("{text} {order} {budget}"));
             }
         }
     }

@@ -36,8 +36,8 @@ pub(super) fn function(operator: Unary) -> Option<fn(C) -> C> {
     })
 }
 
-/// A quotient without needless overflow (Smith, "Algorithm 116: complex division", 1962), in the form
-/// that NumPy computes it.
+/// A quotient without needless overflow (Smith, "Algorithm 116: complex division", 1962), in the
+/// form that NumPy computes it.
 pub(super) fn quotient<F: Float>(a: Complex<F>, b: Complex<F>) -> Complex<F> {
     if b.re.abs() >= b.im.abs() {
         if b.re == F::zero() && b.im == F::zero() {
@@ -53,7 +53,8 @@ pub(super) fn quotient<F: Float>(a: Complex<F>, b: Complex<F>) -> Complex<F> {
     }
 }
 
-/// Whether a number comes before another: by real parts, and by imaginary parts where those are equal.
+/// Whether a number comes before another: by real parts, and by imaginary parts where those are
+/// equal.
 pub(super) fn is_less<F: Float>(a: Complex<F>, b: Complex<F>) -> bool {
     (a.re < b.re && !a.im.is_nan() && !b.im.is_nan()) || (a.re == b.re && a.im < b.im)
 }

@@ -75,8 +75,8 @@ impl Binary {
         self.relation().is_some()
     }
 
-    /// Of a comparison: whether it holds of operands that are less, equal and greater. None holds of
-    /// a NaN but "not equal".
+    /// Of a comparison: whether it holds of operands that are less, equal and greater. None holds
+    /// of a NaN but "not equal".
     pub(super) fn relation(self) -> Option<[bool; 3]> {
         Some(match self {
             Self::Equal => [false, true, false],

@@ -169,14 +169,14 @@ pub(super) fn sign<F: Float>(x: F) -> F {
     }
 }
 
-/// The lesser, or the NaN.
+/// The lesser, or the NaN. Of zeros with different signs the second, as processors choose.
 pub(super) fn minimum<F: Float>(a: F, b: F) -> F {
-    if a <= b || a.is_nan() { a } else { b }
+    if a < b || a.is_nan() { a } else { b }
 }
 
-/// The greater, or the NaN.
+/// The greater, or the NaN. Of zeros with different signs the second, as processors choose.
 pub(super) fn maximum<F: Float>(a: F, b: F) -> F {
-    if a >= b || a.is_nan() { a } else { b }
+    if a > b || a.is_nan() { a } else { b }
 }
 
 /// Where the square would overflow, or nothing is left of what is added to it.

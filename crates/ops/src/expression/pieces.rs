@@ -16,9 +16,9 @@ pub(super) struct Sizes {
 }
 
 impl Sizes {
-    /// Sizes for a window of some bytes, whose inputs have `staged` bytes for each element, and whose
-    /// registers have `computed`. Altogether no more is held than the window has bytes, because that
-    /// is what those who ask for it count on; and never more than [`STAGING_BYTES`].
+    /// Sizes for a window of some bytes, whose inputs have `staged` bytes for each element, and
+    /// whose registers have `computed`. Altogether no more is held than the window has bytes,
+    /// because that is what those who ask for it count on; and never more than [`STAGING_BYTES`].
     pub(super) fn new(window_bytes: usize, staged: usize, computed: usize) -> Self {
         let bytes = window_bytes.min(STAGING_BYTES);
         let register = (bytes / 4 / computed.max(1)).clamp(1, REGISTER_LEN);

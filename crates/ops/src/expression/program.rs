@@ -1,7 +1,7 @@
 //! From postfix to steps on registers, of known types.
 //!
 //! ```text
-//!     a * b + sin(a)       load a → 0    load b → 1    0 * 1 → 2    load a → 0    sin 0 → 1    2 + 1 → 0
+//!    a * b + sin(a)      load a → 0   load b → 1   0 * 1 → 2   load a → 0   sin 0 → 1   2 + 1 → 0
 //! ```
 
 use outcore_storage::DType;

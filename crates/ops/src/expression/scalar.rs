@@ -1,7 +1,7 @@
 //! Numbers in the text of an expression: Python's, which take the type of what they stand beside.
 //!
-//! `2 * a` is of the type of `a` (NEP 50, "Promotion rules for Python scalars"). Among themselves such
-//! numbers follow Python: `2 / 3` is a fraction, and `7 // 2` an integer.
+//! `2 * a` is of the type of `a` (NEP 50, "Promotion rules for Python scalars"). Among themselves
+//! such numbers follow Python: `2 / 3` is a fraction, and `7 // 2` an integer.
 
 use half::f16;
 use num_complex::Complex;

@@ -10,8 +10,8 @@ use std::fmt;
 use super::Evaluation;
 use super::register::{Register, Wide};
 
-/// A number as it is computed with, and back. Values have been wrapped or rounded to their type before
-/// they come back, so nothing is lost.
+/// A number as it is computed with, and back. Values have been wrapped or rounded to their type
+/// before they come back, so nothing is lost.
 pub(super) trait Operand: Element {
     type Wide: Wide;
 
