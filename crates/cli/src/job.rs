@@ -83,6 +83,30 @@ impl<'a> Job<'a> {
         if self.args.json {
             print(&self.json(plan, Some(report)))?;
         }
+        self.tell(report);
+        Ok(())
+    }
+
+    /// The same with a result: as a text, or in the final object.
+    pub(crate) fn finish_with(
+        &self,
+        plan: &Plan,
+        report: &Report,
+        result: Value,
+        text: &str,
+    ) -> Outcome<()> {
+        if self.args.json {
+            let mut object = self.json(plan, Some(report));
+            object["result"] = result;
+            print(&object)?;
+        } else if !text.is_empty() {
+            print(&text)?;
+        }
+        self.tell(report);
+        Ok(())
+    }
+
+    fn tell(&self, report: &Report) {
         if !self.args.quiet {
             let seconds = self.begin.elapsed().as_secs_f64();
             let moved = report.bytes_read() + report.bytes_written();
@@ -91,7 +115,6 @@ impl<'a> Job<'a> {
             let (moved, peak) = (Bytes(moved), Bytes(peak));
             eprintln!("  done in {seconds:.2} s: moved {moved} at {rate}/s, peak memory {peak}");
         }
-        Ok(())
     }
 
     /// The final object; of a dry run, what is predicted.
@@ -129,6 +152,16 @@ impl<'a> Job<'a> {
 /// Prints on standard output; a reader that has gone away is an error, not a panic.
 pub(crate) fn print(value: &impl std::fmt::Display) -> Outcome<()> {
     writeln!(io::stdout(), "{value}").map_err(|error| format!("standard output: {error}").into())
+}
+
+/// A number as JSON, with the digits that it prints with. What JSON has no number for is a text:
+/// `"NaN"`, `"inf"`.
+pub(crate) fn json_number(number: &impl std::fmt::Debug) -> Value {
+    let text = format!("{number:?}");
+    let value: Option<Value> = serde_json::from_str(&text).ok();
+    // An integer that is too long for one of 64 bits.
+    let rounded = |value: &Value| value.is_f64() && !text.contains(['.', 'e']);
+    value.filter(|value| !rounded(value)).unwrap_or(Value::String(text))
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a rate is printed with two digits")]

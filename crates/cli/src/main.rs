@@ -3,6 +3,7 @@
 //! One file per command in `commands`; none of them holds an algorithm.
 
 mod args;
+mod blocks;
 mod commands;
 mod element;
 mod job;
@@ -23,6 +24,9 @@ struct Cli {
 enum Command {
     Info(commands::info::Args),
     Fft2(commands::fft2::Args),
+    Stats(commands::stats::Args),
+    Quantile(commands::quantile::Args),
+    Histogram(commands::histogram::Args),
     Demo(commands::demo::Args),
     Disk(commands::disk::Args),
 }
@@ -33,6 +37,9 @@ fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Info(args) => commands::info::run(&args),
         Command::Fft2(args) => commands::fft2::run(&args),
+        Command::Stats(args) => commands::stats::run(&args),
+        Command::Quantile(args) => commands::quantile::run(&args),
+        Command::Histogram(args) => commands::histogram::run(&args),
         Command::Demo(args) => commands::demo::run(&args),
         Command::Disk(args) => commands::disk::run(&args),
     };

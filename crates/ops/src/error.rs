@@ -33,6 +33,9 @@ pub enum Error {
     /// Arrays or tiles whose shapes the operation cannot use.
     #[error("{0}")]
     Shape(String),
+    /// Numbers that the operation cannot use.
+    #[error("{0}")]
+    Value(String),
     /// The system refused to start so many threads.
     #[error("failed to start {threads} threads: {reason}")]
     Threads {
