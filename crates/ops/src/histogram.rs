@@ -10,8 +10,8 @@
 
 mod bins;
 
-use ndarray::{ArrayView, Dimension};
-use outcore_storage::{Layout, Source, Stored, Window};
+use ndarray::Dimension;
+use outcore_storage::{Layout, Source, Stored};
 use rayon::prelude::*;
 use std::fmt;
 use std::marker::PhantomData;
@@ -19,9 +19,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use crate::control::Control;
 use crate::ordered::Ordered;
-use crate::pass::ReadOnly;
 use crate::plan::{Plan, Report, Run, refuse};
-use crate::scan::Scan;
+use crate::scan::{Scan, check_shape};
 use crate::tile::PerThread;
 use crate::{Error, Resources, Result};
 use bins::Bins;
@@ -176,13 +175,7 @@ impl<T: Ordered, D: Dimension> HistogramPlan<T, D> {
         source: &dyn Source<T, D>,
         control: Control<'_>,
     ) -> Result<(Histogram<T::Float>, Report)> {
-        if source.shape() != self.shape {
-            let (shape, planned) = (source.shape(), &self.shape);
-            let (shape, planned) = (shape.slice(), planned.slice());
-            return Err(Error::Shape(format!(
-                "an array of shape {shape:?} does not fit a plan for {planned:?}"
-            )));
-        }
+        check_shape(&source.shape(), &self.shape)?;
         let mut run = Run::new(&self.plan, control)?;
         let bins = match self.range {
             Some((low, high)) => Bins::over_range(low, high, self.bins)?,
@@ -193,7 +186,7 @@ impl<T: Ordered, D: Dimension> HistogramPlan<T, D> {
         };
         let threads = self.plan.resources.threads.get();
         let counts = PerThread::new(threads, || vec![0_u64; self.bins]);
-        self.pass(source, &mut run, |elements| {
+        self.pass(source, &mut run, &|elements| {
             counts.with(|counts| bins.count(elements, counts));
         })?;
         let counts = counts.into_inner().reduce(|mut sum, other| {
@@ -208,7 +201,7 @@ impl<T: Ordered, D: Dimension> HistogramPlan<T, D> {
     fn limits(&self, source: &dyn Source<T, D>, run: &mut Run<'_, '_>) -> Result<Option<(T, T)>> {
         let (least, greatest) = (AtomicU64::new(u64::MAX), AtomicU64::new(0));
         let nan = AtomicBool::new(false);
-        self.pass(source, run, |elements| {
+        self.pass(source, run, &|elements| {
             let (mut low, mut high, mut any_nan) = (u64::MAX, 0, false);
             for element in elements {
                 let key = element.key();
@@ -234,16 +227,10 @@ impl<T: Ordered, D: Dimension> HistogramPlan<T, D> {
         &self,
         source: &dyn Source<T, D>,
         run: &mut Run<'_, '_>,
-        each: impl Fn(&[T]) + Sync,
+        each: &(dyn Fn(&[T]) + Sync),
     ) -> Result<()> {
-        run.pass(&ReadOnly {
-            tiling: &self.scan.tiling,
-            order: source.layout().order(),
-            source,
-            kernel: |_: &Window<D>, tile: ArrayView<'_, T, D>| {
-                let elements = tile.as_slice_memory_order().expect("a tile is contiguous");
-                elements.par_chunks(CHUNK).for_each(&each);
-            },
+        self.scan.run(run, source, &|elements: &[T]| {
+            elements.par_chunks(CHUNK).for_each(each);
         })
     }
 }

@@ -196,11 +196,3 @@ impl<T: Ordered> Between<T> {
         T::between(self.below, self.above, self.part)
     }
 }
-
-fn check_shape<D: Dimension>(shape: &D, planned: &D) -> Result<()> {
-    if shape == planned {
-        return Ok(());
-    }
-    let (other, planned) = (shape.slice(), planned.slice());
-    Err(Error::Shape(format!("an array of shape {other:?} does not fit a plan for {planned:?}")))
-}

@@ -6,14 +6,14 @@
 //!     └──────────────┘   cut.
 //! ```
 
-use ndarray::Dimension;
-use outcore_storage::{Layout, Stored};
+use ndarray::{ArrayView, Dimension};
+use outcore_storage::{Element, Layout, Source, Stored, Window};
 
-use crate::Resources;
-use crate::pass::run_bytes;
-use crate::plan::{PassPlan, SLOTS, greatest, slots, usable};
+use crate::pass::{ReadOnly, run_bytes};
+use crate::plan::{PassPlan, Run, SLOTS, greatest, slots, usable};
 use crate::tiling::Tiling;
 use crate::transfer::{planned_read_bytes, staging_bytes};
+use crate::{Error, Resources, Result};
 
 /// Tiles of these bytes are long enough for any disk.
 const PREFERRED_BYTES: usize = 16 << 20;
@@ -126,4 +126,31 @@ impl<D: Dimension> Scan<D> {
             memory: self.bytes().saturating_add(beside),
         }
     }
+
+    /// Runs a pass that reads every tile, in the order of the file, and calls a function with its
+    /// elements. Both are `dyn`, so that this is compiled once for each type of element.
+    pub(crate) fn run<T: Element>(
+        &self,
+        run: &mut Run<'_, '_>,
+        source: &dyn Source<T, D>,
+        each: &(dyn Fn(&[T]) + Sync),
+    ) -> Result<()> {
+        run.pass(&ReadOnly {
+            tiling: &self.tiling,
+            order: source.layout().order(),
+            source,
+            kernel: |_: &Window<D>, tile: ArrayView<'_, T, D>| {
+                each(tile.as_slice_memory_order().expect("a tile is contiguous"));
+            },
+        })
+    }
+}
+
+/// Refuses an array of another shape than the one that was planned for.
+pub(crate) fn check_shape<D: Dimension>(shape: &D, planned: &D) -> Result<()> {
+    if shape == planned {
+        return Ok(());
+    }
+    let (other, planned) = (shape.slice(), planned.slice());
+    Err(Error::Shape(format!("an array of shape {other:?} does not fit a plan for {planned:?}")))
 }

@@ -13,8 +13,8 @@
 mod moments;
 mod sketch;
 
-use ndarray::{ArrayView, Dimension};
-use outcore_storage::{Source, Stored, Window};
+use ndarray::Dimension;
+use outcore_storage::{Source, Stored};
 use rayon::prelude::*;
 use std::fmt;
 use std::marker::PhantomData;
@@ -22,11 +22,10 @@ use std::sync::Mutex;
 
 use crate::control::Control;
 use crate::ordered::Ordered;
-use crate::pass::ReadOnly;
 use crate::plan::{Plan, Report, Run, refuse};
-use crate::scan::Scan;
+use crate::scan::{Scan, check_shape};
 use crate::tile::PerThread;
-use crate::{Error, Histogram, Resources, Result};
+use crate::{Histogram, Resources, Result};
 use moments::Moments;
 use sketch::Sketch;
 
@@ -168,24 +167,12 @@ impl<T: Ordered, D: Dimension> StatsPlan<T, D> {
         source: &dyn Source<T, D>,
         control: Control<'_>,
     ) -> Result<(Stats<T>, Report)> {
-        if source.shape() != self.shape {
-            let (shape, planned) = (source.shape(), &self.shape);
-            let (shape, planned) = (shape.slice(), planned.slice());
-            return Err(Error::Shape(format!(
-                "an array of shape {shape:?} does not fit a plan for {planned:?}"
-            )));
-        }
+        check_shape(&source.shape(), &self.shape)?;
         let mut run = Run::new(&self.plan, control)?;
         let summary = Mutex::new(Summary::<T>::new(self.plan.resources.threads.get()));
         // Tiles are parts of the file without gaps, in its order.
-        run.pass(&ReadOnly {
-            tiling: &self.scan.tiling,
-            order: source.layout().order(),
-            source,
-            kernel: |_: &Window<D>, tile: ArrayView<'_, T, D>| {
-                let elements = tile.as_slice_memory_order().expect("a tile is contiguous");
-                summary.lock().expect("a panic ends the run").push(elements);
-            },
+        self.scan.run(&mut run, source, &|elements: &[T]| {
+            summary.lock().expect("a panic ends the run").push(elements);
         })?;
         let summary = summary.into_inner().expect("a panic ends the run");
         Ok((summary.finish(), run.finish()))

@@ -5,6 +5,9 @@ Reads one command a line from standard input and answers each with one line:
     make INPUT DTYPE ORDER (SHAPE) SEED KIND      write random numbers
     quantile INPUT OUTPUT METHOD AXIS Q...        "same" if OUTPUT holds NumPy's quantiles
     histogram INPUT EDGES COUNTS BINS RANGE       "same" if the files hold NumPy's, or its error
+    stats INPUT                                   what the elements that are not NaN come to: count,
+                                                  NaN, infinite, zeros, min, max, sum, mean, std,
+                                                  skewness, kurtosis
 """
 
 import sys
@@ -93,7 +96,28 @@ def histogram(path, edges, counts, bins, limits):
     )
 
 
-commands = {"make": make, "quantile": quantile, "histogram": histogram}
+def stats(path):
+    numbers = np.load(path).ravel()
+    # In extended precision.
+    wide = numbers.astype(np.longdouble)
+    numbers, wide = numbers[wide == wide], wide[wide == wide]
+    count = len(wide)
+    counts = [count, np.load(path).size - count]
+    counts += [np.isinf(wide).sum(), (wide == 0).sum()]
+    if not count:
+        return " ".join(str(int(n)) for n in counts) + " none"
+    mean = wide.sum() / count
+    second, third, fourth = (((wide - mean) ** p).sum() / count for p in (2, 3, 4))
+    # Of numbers that are all the same there is no skewness.
+    same = (wide == wide[0]).all()
+    second = second * 0 if same else second
+    skewness = np.longdouble("nan") if same else third / second**1.5
+    kurtosis = np.longdouble("nan") if same else fourth / second**2 - 3
+    results = [wide.min(), wide.max(), wide.sum(), mean, np.sqrt(second), skewness, kurtosis]
+    return " ".join([*(str(int(n)) for n in counts), *(repr(float(x)) for x in results)])
+
+
+commands = {"make": make, "quantile": quantile, "histogram": histogram, "stats": stats}
 for line in sys.stdin:
     command, *arguments = line.split()
     print(commands[command](*arguments), flush=True)

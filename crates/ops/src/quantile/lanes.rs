@@ -16,11 +16,11 @@ use outcore_storage::{Buffer, Element, Order, Sink, Source, Stored, Window};
 use std::fmt;
 use std::marker::PhantomData;
 
-use super::{Between, Place, Quantile, check_shape, ranks};
+use super::{Between, Place, Quantile, ranks};
 use crate::control::Control;
 use crate::ordered::Ordered;
 use crate::plan::{Plan, Report, Run, refuse};
-use crate::scan::Scan;
+use crate::scan::{Scan, check_shape};
 use crate::stream::Pass;
 use crate::tile::{PerThread, Tile, gathered_len};
 use crate::transfer::{Io, Shared, WriteShared, staging_bytes};

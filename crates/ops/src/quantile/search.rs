@@ -12,20 +12,19 @@
 //! Counts do not depend on the order of elements, nor on who counts which. When all bits are known, so
 //! is the element. An array that fits into memory is read once, and counted there several times.
 
-use ndarray::{ArrayView, Dimension};
-use outcore_storage::{Layout, Source, Window};
+use ndarray::Dimension;
+use outcore_storage::{Layout, Source};
 use rayon::prelude::*;
 use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::{Between, Place, Quantile, check_shape, ranks};
+use super::{Between, Place, Quantile, ranks};
 use crate::control::Control;
 use crate::ordered::Ordered;
-use crate::pass::ReadOnly;
 use crate::plan::{Plan, Report, Run, refuse, usable};
-use crate::scan::Scan;
+use crate::scan::{Scan, check_shape};
 use crate::tile::PerThread;
 use crate::{Error, Resources, Result};
 
@@ -176,27 +175,21 @@ impl<T: Ordered, D: Dimension> QuantilePlan<T, D> {
         control: Control<'_>,
     ) -> Result<(Vec<Between<T>>, Report)> {
         check_shape(&source.shape(), &self.shape)?;
-        let (mut run, order) = (Run::new(&self.plan, control)?, source.layout().order());
+        let mut run = Run::new(&self.plan, control)?;
         let ranks = ranks(&self.places);
         let search = Mutex::new(Search::new(&ranks, self.plan.resources.threads.get()));
         for digits in &self.digits {
             let (first, later) = digits.split_first().expect("a pass counts something");
             search.lock().expect("a panic ends the run").begin(*first);
-            run.pass(&ReadOnly {
-                tiling: &self.scan.tiling,
-                order,
-                source,
-                kernel: |_: &Window<D>, tile: ArrayView<'_, T, D>| {
-                    let elements = tile.as_slice_memory_order().expect("a tile is contiguous");
-                    let mut search = search.lock().expect("a panic ends the run");
+            self.scan.run(&mut run, source, &|elements: &[T]| {
+                let mut search = search.lock().expect("a panic ends the run");
+                search.count(elements);
+                // With more digits there is one tile, which is the whole array.
+                for &bits in later {
+                    search.learn();
+                    search.begin(bits);
                     search.count(elements);
-                    // With more digits there is one tile, which is the whole array.
-                    for &bits in later {
-                        search.learn();
-                        search.begin(bits);
-                        search.count(elements);
-                    }
-                },
+                }
             })?;
             let mut search = search.lock().expect("a panic ends the run");
             search.learn();
