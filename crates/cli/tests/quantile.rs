@@ -33,7 +33,7 @@ fn quantiles_are_printed_with_all_digits() {
         assert_eq!(ran.stdout, format!("0.5  {middle:?}\n0  0.0\n1  {last:?}\n"));
         assert_eq!(ran.stderr, "");
         let json = run_line(folder.path(), &format!("{line} --json")).ok().json();
-        assert_eq!(json["result"][0], json!({ "quantile": 0.5, "value": 714.14284 }));
+        assert_eq!(json["result"][0], json!({ "quantile": 0.5, "value": 714.1429 }));
         assert_eq!(json["bytes_read"], json!(101 * 99 * 4 * json["passes"].as_u64().unwrap()));
     }
 }

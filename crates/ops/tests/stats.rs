@@ -58,7 +58,7 @@ fn results_have_the_same_bits_by_every_plan() {
     }
     // The two arrays have the same elements in the order of the file.
     assert_eq!(results.len(), 1);
-    assert!(tiles.len() > 5, "the plans are too much alike: {tiles:?}");
+    assert!(tiles.len() > 3, "the plans are too much alike: {tiles:?}");
 }
 
 #[test]
