@@ -45,7 +45,9 @@ fn every_real_type_is_counted() {
 #[test]
 fn a_picture_is_written_where_it_is_asked_for() {
     let folder = folder().unwrap();
-    let field = Array2::from_shape_fn((40, 50), |(row, column)| (row * column) as f32);
+    let field = Array2::from_shape_fn((40, 50), |(row, column)| {
+        f32::from(u16::try_from(row * column).unwrap())
+    });
     write(&folder.path().join("in.npy"), &field, Order::C);
     run_line(folder.path(), "histogram in.npy --bins 30 --png h.png --quiet").ok();
     let png = fs::read(folder.path().join("h.png")).unwrap();

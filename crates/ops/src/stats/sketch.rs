@@ -159,7 +159,8 @@ mod tests {
         let numbers: Vec<_> = (0..1000).map(f64::from).collect();
         let found = of(&numbers, 10).into_histogram();
         assert_eq!(found.counts.len(), 16);
-        assert!(found.edges[1] == 64.0 && found.counts[0] == 64 && found.counts[15] == 40);
+        assert_eq!(found.edges[..2], [0.0, 64.0]);
+        assert_eq!((found.counts[0], found.counts[15]), (64, 40));
         assert_eq!(of(&[7.0; 5], 2).into_histogram().counts, [5]);
         assert_eq!(Sketch::default().into_histogram().counts, []);
     }
