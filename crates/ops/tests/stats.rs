@@ -109,7 +109,7 @@ fn of_file<T: Ordered>(path: &std::path::Path, file: &numpy::File) -> Vec<f64> {
     let budget = if file.roomy { 1 << 30 } else { least };
     let plan = stats(&source).plan::<T>(resources(budget, file.threads)).unwrap();
     let found = plan.run(&source, Control::new()).unwrap().0;
-    let wide = |end: Option<T>| end.map(|end| end.to_double());
+    let wide = |end: Option<T>| end.map(T::to_double);
     let counts = [found.count, found.nan, found.infinite, found.zeros];
     let counts = counts.map(|n| float(usize::try_from(n).unwrap()));
     let ends = [found.min, found.max].into_iter().filter_map(wide);
