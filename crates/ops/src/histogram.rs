@@ -20,7 +20,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use crate::control::Control;
 use crate::ordered::Ordered;
 use crate::plan::{Plan, Report, Run, refuse};
-use crate::scan::{Scan, check_shape};
+use crate::sweep::{Sweep, check_shape};
 use crate::tile::PerThread;
 use crate::{Error, Resources, Result};
 use bins::Bins;
@@ -117,19 +117,19 @@ impl<D: Dimension> HistogramRequest<'_, D> {
         let tables = (self.bins as u64)
             .saturating_add(1)
             .saturating_mul(8 * resources.threads.get() as u64 + 16);
-        let scan = Scan::fit::<T>(layout, None, resources, |_| tables);
-        let scan = scan.map_err(|cost| refuse(&operation, cost, resources))?;
+        let sweep = Sweep::fit::<T>(layout, None, resources, |_| tables);
+        let sweep = sweep.map_err(|cost| refuse(&operation, cost, resources))?;
         if let Some((low, high)) = self.range {
             Bins::<T>::over_range(low, high, self.bins)?;
         }
-        let mut passes = vec![scan.pass::<T>("counts", self.source, tables)];
+        let mut passes = vec![sweep.pass::<T>("counts", self.source, tables)];
         if self.range.is_none() {
-            passes.insert(0, scan.pass::<T>("least and greatest", self.source, 0));
+            passes.insert(0, sweep.pass::<T>("least and greatest", self.source, 0));
         }
         let plan =
             Plan { operation, resources, passes, output_bytes: 0, scratch_bytes: 0, kept_bytes: 0 };
         let (bins, range) = (self.bins, self.range);
-        Ok(HistogramPlan { plan, scan, shape, bins, range, elements: PhantomData })
+        Ok(HistogramPlan { plan, sweep, shape, bins, range, elements: PhantomData })
     }
 }
 
@@ -137,7 +137,7 @@ impl<D: Dimension> HistogramRequest<'_, D> {
 #[derive(Debug)]
 pub struct HistogramPlan<T, D> {
     plan: Plan,
-    scan: Scan<D>,
+    sweep: Sweep<D>,
     shape: D,
     bins: usize,
     range: Option<(f64, f64)>,
@@ -229,7 +229,7 @@ impl<T: Ordered, D: Dimension> HistogramPlan<T, D> {
         run: &mut Run<'_, '_>,
         each: &(dyn Fn(&[T]) + Sync),
     ) -> Result<()> {
-        self.scan.run(run, source, &|elements: &[T]| {
+        self.sweep.run(run, source, &|elements: &[T]| {
             elements.par_chunks(CHUNK).for_each(each);
         })
     }

@@ -53,7 +53,7 @@ mod pass;
 mod plan;
 mod quantile;
 mod reduce_rows;
-mod scan;
+mod sweep;
 mod stats;
 mod stream;
 mod tile;

@@ -211,7 +211,7 @@ impl RowsPlan {
             tile_bytes: (n * columns * element) as u64,
             run_bytes_read: run_bytes(source, &tiling),
             run_bytes_written: 0,
-            bytes_read: planned_read_bytes::<T, _>(source, &tiling, Order::C),
+            bytes_read: planned_read_bytes(source, &tiling, Order::C, size_of::<T>()),
             bytes_written: 0,
             memory: cost(n),
         };

@@ -23,7 +23,7 @@ use std::sync::Mutex;
 use crate::control::Control;
 use crate::ordered::Ordered;
 use crate::plan::{Plan, Report, Run, refuse};
-use crate::scan::{Scan, check_shape};
+use crate::sweep::{Sweep, check_shape};
 use crate::tile::PerThread;
 use crate::{Histogram, Resources, Result};
 use moments::Moments;
@@ -115,16 +115,16 @@ impl<D: Dimension> StatsRequest<'_, D> {
         let operation = format!("stats of {:?}", shape.slice());
         // A leaf of each thread, one between tiles, and what is known of all leaves of a tile.
         let fixed = (resources.threads.get() * (LEAF * 8 + 2048) + LEAF * size_of::<T>()) as u64;
-        let beside = |scan: &Scan<D>| {
-            let leaves = scan.tiling.tile().size() / LEAF + 1;
+        let beside = |sweep: &Sweep<D>| {
+            let leaves = sweep.tiling.tile().size() / LEAF + 1;
             fixed + (leaves * size_of::<Leaf>()) as u64
         };
-        let scan = Scan::fit::<T>(&layout, None, resources, beside);
-        let scan = scan.map_err(|cost| refuse(&operation, cost, resources))?;
-        let passes = vec![scan.pass::<T>("leaves", self.source, beside(&scan))];
+        let sweep = Sweep::fit::<T>(&layout, None, resources, beside);
+        let sweep = sweep.map_err(|cost| refuse(&operation, cost, resources))?;
+        let passes = vec![sweep.pass::<T>("leaves", self.source, beside(&sweep))];
         let plan =
             Plan { operation, resources, passes, output_bytes: 0, scratch_bytes: 0, kept_bytes: 0 };
-        Ok(StatsPlan { plan, scan, shape, elements: PhantomData })
+        Ok(StatsPlan { plan, sweep, shape, elements: PhantomData })
     }
 }
 
@@ -132,7 +132,7 @@ impl<D: Dimension> StatsRequest<'_, D> {
 #[derive(Debug)]
 pub struct StatsPlan<T, D> {
     plan: Plan,
-    scan: Scan<D>,
+    sweep: Sweep<D>,
     shape: D,
     elements: PhantomData<fn(T)>,
 }
@@ -171,7 +171,7 @@ impl<T: Ordered, D: Dimension> StatsPlan<T, D> {
         let mut run = Run::new(&self.plan, control)?;
         let summary = Mutex::new(Summary::<T>::new(self.plan.resources.threads.get()));
         // Tiles are parts of the file without gaps, in its order.
-        self.scan.run(&mut run, source, &|elements: &[T]| {
+        self.sweep.run(&mut run, source, &|elements: &[T]| {
             summary.lock().expect("a panic ends the run").push(elements);
         })?;
         let summary = summary.into_inner().expect("a panic ends the run");

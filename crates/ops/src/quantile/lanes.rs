@@ -20,7 +20,7 @@ use super::{Between, Place, Quantile, ranks};
 use crate::control::Control;
 use crate::ordered::Ordered;
 use crate::plan::{Plan, Report, Run, refuse};
-use crate::scan::{Scan, check_shape};
+use crate::sweep::{Sweep, check_shape};
 use crate::stream::Pass;
 use crate::tile::{PerThread, Tile, gathered_len};
 use crate::transfer::{Io, Shared, WriteShared, staging_bytes};
@@ -30,7 +30,7 @@ use crate::{Error, Resources, Result};
 #[derive(Debug)]
 pub struct QuantileAlongPlan<T, B, D> {
     plan: Plan,
-    scan: Scan<D>,
+    sweep: Sweep<D>,
     shape: D,
     axis: usize,
     places: Vec<Place>,
@@ -87,22 +87,22 @@ impl<D: Dimension> Quantile<'_, D> {
         if places.len() != 1 {
             output.insert(0, places.len());
         }
-        let beside = |scan: &Scan<D>| {
-            let slots = scan.most_slots();
-            let written = scan.lanes(axis) as u64 * (places.len() * size_of::<B>()) as u64;
-            let gathered = gathered_len::<T>(len, inner(scan.tiling.tile(), layout.order(), axis));
+        let beside = |sweep: &Sweep<D>| {
+            let slots = sweep.most_slots();
+            let written = sweep.lanes(axis) as u64 * (places.len() * size_of::<B>()) as u64;
+            let gathered = gathered_len::<T>(len, inner(sweep.tiling.tile(), layout.order(), axis));
             let gathered = (gathered * size_of::<T>() * resources.threads.get()) as u64;
             written * slots as u64 + staging_bytes(0, written, slots) + gathered
         };
-        let scan = Scan::fit::<T>(layout, Some(axis), resources, beside);
-        let scan = scan.map_err(|cost| refuse(&operation, cost, resources))?;
-        let mut pass = scan.pass::<T>("lanes", self.source, beside(&scan));
+        let sweep = Sweep::fit::<T>(layout, Some(axis), resources, beside);
+        let sweep = sweep.map_err(|cost| refuse(&operation, cost, resources))?;
+        let mut pass = sweep.pass::<T>("lanes", self.source, beside(&sweep));
         pass.bytes_written = output.iter().product::<usize>() as u64 * size_of::<B>() as u64;
-        pass.run_bytes_written = (scan.lanes(axis) * size_of::<B>()) as u64;
+        pass.run_bytes_written = (sweep.lanes(axis) * size_of::<B>()) as u64;
         let (output_bytes, passes) = (pass.bytes_written, vec![pass]);
         let plan =
             Plan { operation, resources, passes, output_bytes, scratch_bytes: 0, kept_bytes: 0 };
-        Ok(QuantileAlongPlan { plan, scan, shape, axis, places, output, elements: PhantomData })
+        Ok(QuantileAlongPlan { plan, sweep, shape, axis, places, output, elements: PhantomData })
     }
 }
 
@@ -150,7 +150,7 @@ impl<T: Ordered, B: Element, D: Dimension> QuantileAlongPlan<T, B, D> {
         let order = source.layout().order();
         let scratch = gathered_len::<T>(
             self.shape[self.axis],
-            inner(self.scan.tiling.tile(), order, self.axis),
+            inner(self.sweep.tiling.tile(), order, self.axis),
         );
         let threads = self.plan.resources.threads.get();
         run.pass(&Lanes {
@@ -205,28 +205,28 @@ where
     type Slot = (Buffer<T>, Buffer<B>);
 
     fn tiles(&self) -> usize {
-        self.plan.scan.tiling.len()
+        self.plan.sweep.tiling.len()
     }
 
     fn slots(&self) -> usize {
-        self.plan.scan.slots()
+        self.plan.sweep.slots()
     }
 
     fn slot(&self) -> Self::Slot {
-        let scan = &self.plan.scan;
-        let output = scan.lanes(self.plan.axis) * self.plan.places.len();
+        let sweep = &self.plan.sweep;
+        let output = sweep.lanes(self.plan.axis) * self.plan.places.len();
         let (source, sink) = (self.source.layout().offset(), self.sink.layout().offset());
-        (Buffer::new(scan.tiling.tile().size(), source), Buffer::new(output, sink))
+        (Buffer::new(sweep.tiling.tile().size(), source), Buffer::new(output, sink))
     }
 
     fn read(&self, index: usize, slot: &mut Self::Slot, io: &Io) -> Result<u64> {
-        let window = self.plan.scan.tiling.window(index);
+        let window = self.plan.sweep.tiling.window(index);
         let mut tile = Tile::new(&window, &mut slot.0, self.order);
         Ok(io.read(self.source, &window, tile.view_mut(), self.order)?)
     }
 
     fn compute(&self, index: usize, (lanes, output): &mut Self::Slot) {
-        let window = self.plan.scan.tiling.window(index);
+        let window = self.plan.sweep.tiling.window(index);
         let mut tile = Tile::new(&window, lanes, self.order);
         let axis = self.plan.axis;
         tile.par_lanes_mut(axis, &self.gathered, |lane| select(lane, &self.ranks));
@@ -243,7 +243,7 @@ where
     }
 
     fn write(&self, index: usize, slot: &mut Self::Slot, io: &Io) -> Result<u64> {
-        let window = self.output(&self.plan.scan.tiling.window(index));
+        let window = self.output(&self.plan.sweep.tiling.window(index));
         let order = self.sink.layout().order();
         let tile = Tile::new(&window, &mut slot.1, order);
         io.write(self.sink, &window, tile.view(), order)?;

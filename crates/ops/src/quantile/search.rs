@@ -24,7 +24,7 @@ use super::{Between, Place, Quantile, ranks};
 use crate::control::Control;
 use crate::ordered::Ordered;
 use crate::plan::{Plan, Report, Run, refuse, usable};
-use crate::scan::{Scan, check_shape};
+use crate::sweep::{Sweep, check_shape};
 use crate::tile::PerThread;
 use crate::{Error, Resources, Result};
 
@@ -44,7 +44,7 @@ const CHUNK: usize = 1 << 15;
 #[derive(Debug)]
 pub struct QuantilePlan<T, D> {
     plan: Plan,
-    scan: Scan<D>,
+    sweep: Sweep<D>,
     shape: D,
     places: Vec<Place>,
     /// The lengths of the digits that each pass counts, from the leading bits on.
@@ -75,18 +75,18 @@ impl<D: Dimension> Quantile<'_, D> {
         let places = self.places(layout.len());
         let tables = Tables { ranks: ranks(&places).len(), threads: resources.threads.get() };
         let chosen = choose::<T, D>(layout, tables, resources);
-        let (scan, digits) = chosen.map_err(|cost| refuse(&operation, cost, resources))?;
+        let (sweep, digits) = chosen.map_err(|cost| refuse(&operation, cost, resources))?;
         let mut begin = 0;
         let passes = digits.iter().map(|digits| {
             let end = begin + digits.iter().sum::<u32>();
             let (name, held) = (format!("bits {begin}..{end}"), tables.bytes(begin, digits));
             begin = end;
-            scan.pass::<T>(name, self.source, held)
+            sweep.pass::<T>(name, self.source, held)
         });
         let passes = passes.collect();
         let plan =
             Plan { operation, resources, passes, output_bytes: 0, scratch_bytes: 0, kept_bytes: 0 };
-        Ok(QuantilePlan { plan, scan, shape, places, digits, elements: PhantomData })
+        Ok(QuantilePlan { plan, sweep, shape, places, digits, elements: PhantomData })
     }
 }
 
@@ -116,8 +116,8 @@ fn choose<T: Ordered, D: Dimension>(
     layout: &Layout<D>,
     tables: Tables,
     resources: Resources,
-) -> Result<(Scan<D>, Vec<Vec<u32>>), u64> {
-    let whole = Scan::in_one::<T>(layout);
+) -> Result<(Sweep<D>, Vec<Vec<u32>>), u64> {
+    let whole = Sweep::in_one::<T>(layout);
     let cached = if layout.len() > SMALL_LEN { CACHED_BITS } else { SMALL_BITS };
     for bits in [cached, SMALL_BITS] {
         let digits = even(T::BITS, T::BITS.div_ceil(bits));
@@ -132,9 +132,9 @@ fn choose<T: Ordered, D: Dimension>(
         let digits = even(T::BITS, passes);
         // Of all passes the one that holds most; behind the first digit every rank has a bucket.
         let held = tables.bytes(0, &digits);
-        match Scan::fit::<T>(layout, None, resources, |_| held) {
-            Ok(scan) if passes == most || scan.is_worthwhile() => {
-                return Ok((scan, digits.into_iter().map(|bits| vec![bits]).collect()));
+        match Sweep::fit::<T>(layout, None, resources, |_| held) {
+            Ok(sweep) if passes == most || sweep.is_worthwhile() => {
+                return Ok((sweep, digits.into_iter().map(|bits| vec![bits]).collect()));
             }
             Ok(_) => {}
             Err(cost) => cheapest = cost,
@@ -181,7 +181,7 @@ impl<T: Ordered, D: Dimension> QuantilePlan<T, D> {
         for digits in &self.digits {
             let (first, later) = digits.split_first().expect("a pass counts something");
             search.lock().expect("a panic ends the run").begin(*first);
-            self.scan.run(&mut run, source, &|elements: &[T]| {
+            self.sweep.run(&mut run, source, &|elements: &[T]| {
                 let mut search = search.lock().expect("a panic ends the run");
                 search.count(elements);
                 // With more digits there is one tile, which is the whole array.

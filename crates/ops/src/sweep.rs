@@ -25,14 +25,14 @@ const LEAST_BYTES: usize = 1 << 10;
 
 /// The tiles of a pass that reads elements `T`.
 #[derive(Clone, Debug)]
-pub(crate) struct Scan<D> {
+pub(crate) struct Sweep<D> {
     pub(crate) tiling: Tiling<D>,
     element: usize,
     /// The bytes of an element where it is read.
     stored: usize,
 }
 
-impl<D: Dimension> Scan<D> {
+impl<D: Dimension> Sweep<D> {
     /// Tiles of at most so many lanes along an axis, or elements.
     fn new<T>(layout: &Layout<D>, lanes: usize, whole: Option<usize>) -> Self {
         let mut tile = layout.shape().clone();
@@ -63,7 +63,7 @@ impl<D: Dimension> Scan<D> {
             |bytes: usize| (bytes / size_of::<T>() / lane).min(layout.len() / lane).max(1);
         let (most, least) = (lanes_of(PREFERRED_BYTES), lanes_of(LEAST_BYTES));
         let of = |lanes: usize| Self::new::<T>(layout, lanes.max(least), whole);
-        let cost = |scan: &Self| scan.bytes().saturating_add(beside(scan));
+        let cost = |sweep: &Self| sweep.bytes().saturating_add(beside(sweep));
         let limit = usable(resources.memory.bytes());
         // One tile takes less than three that are hardly smaller.
         let one = Self::new::<T>(layout, usize::MAX, whole);
@@ -121,7 +121,7 @@ impl<D: Dimension> Scan<D> {
             tile_bytes: self.tile_bytes(),
             run_bytes_read: run_bytes(source, &self.tiling),
             run_bytes_written: 0,
-            bytes_read: planned_read_bytes::<T, _>(source, &self.tiling, source.layout().order()),
+            bytes_read: planned_read_bytes(source, &self.tiling, source.layout(, size_of::<T>()).order()),
             bytes_written: 0,
             memory: self.bytes().saturating_add(beside),
         }
