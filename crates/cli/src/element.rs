@@ -80,3 +80,48 @@ macro_rules! with_total {
 }
 
 pub(crate) use with_total;
+
+/// Opens a file of real numbers and evaluates an expression with a source of one of few types that
+/// hold them all: integers of 32 bits or less are `i32` or `i64` there, `f16` is `f32`. So what is done
+/// with it is compiled for five types and not for twelve. `$narrow` is the way back to the type `$T` of
+/// the file, and `$error` what complex numbers give.
+macro_rules! with_wide {
+    ($raw:expr, $info:expr, $error:expr, |$source:ident, $T:ident, $narrow:ident| $body:expr) => {{
+        use outcore_storage::{DType, FileArray, Source};
+        macro_rules! wide {
+            ($type:ty, $wide:ty, $widen:expr, $narrow_it:expr) => {{
+                type $T = $type;
+                let file: FileArray<$T, ndarray::IxDyn> = $raw.open($info)?;
+                let mapped = outcore_ops::lazy(&file).map($widen);
+                let $source: &dyn Source<$wide, ndarray::IxDyn> = &mapped;
+                let $narrow: fn($wide) -> $T = $narrow_it;
+                $body
+            }};
+            ($type:ty) => {{
+                type $T = $type;
+                let file: FileArray<$T, ndarray::IxDyn> = $raw.open($info)?;
+                let $source: &dyn Source<$T, ndarray::IxDyn> = &file;
+                let $narrow: fn($T) -> $T = |x| x;
+                $body
+            }};
+        }
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+        match $info.dtype {
+            DType::Bool => wide!(bool, i32, i32::from, |x| x != 0),
+            DType::I8 => wide!(i8, i32, i32::from, |x| x as i8),
+            DType::I16 => wide!(i16, i32, i32::from, |x| x as i16),
+            DType::I32 => wide!(i32),
+            DType::I64 => wide!(i64),
+            DType::U8 => wide!(u8, i32, i32::from, |x| x as u8),
+            DType::U16 => wide!(u16, i32, i32::from, |x| x as u16),
+            DType::U32 => wide!(u32, i64, i64::from, |x| x as u32),
+            DType::U64 => wide!(u64),
+            DType::F16 => wide!(half::f16, f32, f32::from, half::f16::from_f32),
+            DType::F32 => wide!(f32),
+            DType::F64 => wide!(f64),
+            DType::ComplexF32 | DType::ComplexF64 => $error,
+        }
+    }};
+}
+
+pub(crate) use with_wide;

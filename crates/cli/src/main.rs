@@ -3,6 +3,7 @@
 //! One file per command in `commands`; none of them holds an algorithm.
 
 mod args;
+mod blocks;
 mod commands;
 mod element;
 mod job;
@@ -29,6 +30,9 @@ enum Command {
     Reduce(commands::reduce::Args),
     Scan(commands::scan::Args),
     Transpose(commands::transpose::Args),
+    Stats(commands::stats::Args),
+    Quantile(commands::quantile::Args),
+    Histogram(commands::histogram::Args),
     Demo(commands::demo::Args),
     Disk(commands::disk::Args),
 }
@@ -44,6 +48,9 @@ fn main() -> ExitCode {
         Command::Reduce(args) => commands::reduce::run(&args),
         Command::Scan(args) => commands::scan::run(&args),
         Command::Transpose(args) => commands::transpose::run(&args),
+        Command::Stats(args) => commands::stats::run(&args),
+        Command::Quantile(args) => commands::quantile::run(&args),
+        Command::Histogram(args) => commands::histogram::run(&args),
         Command::Demo(args) => commands::demo::run(&args),
         Command::Disk(args) => commands::disk::run(&args),
     };

@@ -22,6 +22,7 @@
 )]
 
 mod axis;
+mod bars;
 mod canvas;
 mod colour;
 mod plot;
@@ -32,6 +33,7 @@ use std::io;
 use std::ops::Range;
 use std::path::Path;
 
+pub(crate) use bars::Bars;
 use canvas::{Canvas, Style};
 use plot::{CAPTION, MARGIN, Plot, USUAL, point};
 

@@ -21,6 +21,7 @@ mod pieces;
 mod program;
 mod register;
 mod scalar;
+mod sine;
 mod source;
 mod token;
 mod types;

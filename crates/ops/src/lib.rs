@@ -46,18 +46,23 @@ mod fft2;
 mod fourier;
 mod generate;
 mod grouped;
+mod histogram;
 #[doc(hidden)]
 pub mod kernels;
 mod lanes;
 mod map_tiles;
 mod number;
+mod ordered;
 mod pass;
 mod plan;
+mod quantile;
 mod reduce;
 mod reduce_rows;
 mod scan;
+mod stats;
 mod store;
 mod stream;
+mod sweep;
 mod tile;
 mod tile_fft2;
 mod tiling;
@@ -75,15 +80,19 @@ pub use generate::{
     RandomIntegers, RandomNormal, RandomUniform, Step, arange, constant, indices, linspace,
     random_integers, random_normal, random_uniform,
 };
+pub use histogram::{Histogram, HistogramPlan, HistogramRequest, histogram};
 pub use map_tiles::{MapTiles, MapTilesPlan, map_tiles};
 pub use number::{Float, Number, Wide};
+pub use ordered::Ordered;
 pub use plan::{PassPlan, Plan, Report};
+pub use quantile::{Between, Method, Quantile, QuantileAlongPlan, QuantilePlan, quantile};
 pub use reduce::{
     ArgExtremum, CountNonzero, Extremum, Mean, NormOf, PeakToPeak, Product, Reduce, ReducePlan,
     Reducer, SkipNan, Sum, Truth, Variance, reduce,
 };
 pub use reduce_rows::{dft2_bins, thumbnail};
 pub use scan::{CumExtremum, CumProd, CumSum, Scan, ScanPlan, Scanner, scan};
+pub use stats::{Stats, StatsPlan, StatsRequest, stats};
 pub use store::{Store, StorePlan, store};
 pub use stream::PassReport;
 pub use tile_fft2::TileFft2;

@@ -144,6 +144,8 @@ struct Choice {
     duration: f64,
 }
 
+/// How much shorter runs are to be written that have pages in common with others: so much dearer.
+const SHARED_PAGES: u64 = 8;
 /// Tiles of a copy that keeps the order are no larger.
 const PREFERRED_BYTES: u64 = 16 << 20;
 
@@ -191,6 +193,8 @@ impl Sizes<'_> {
         let bytes = self.source.layout().bytes();
         let (read, written) = self.runs(&tiling);
         let written_bytes = self.sink.layout().bytes();
+        // Where runs end within pages, these are read, changed and written.
+        let written = if self.keeps_order() { written } else { written / SHARED_PAGES };
         let duration = duration([(bytes, read), (written_bytes, written)], slots);
         Some(Choice { tiling, slots, memory, duration })
     }

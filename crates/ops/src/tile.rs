@@ -172,4 +172,10 @@ impl<S> PerThread<S> {
         let index = rayon::current_thread_index().unwrap_or(0) % self.0.len();
         work(&mut self.0[index].lock().unwrap_or_else(PoisonError::into_inner))
     }
+
+    /// What every thread has left in its scratch.
+    pub(crate) fn into_inner(self) -> impl Iterator<Item = S> {
+        let scratch = self.0.into_iter();
+        scratch.map(|scratch| scratch.into_inner().unwrap_or_else(PoisonError::into_inner))
+    }
 }

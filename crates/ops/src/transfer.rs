@@ -154,9 +154,12 @@ fn write_halves<T: Send + Sync, D: Dimension>(
     one.and(other)
 }
 
-/// The most elements that a piece of a tile has.
+/// The most elements that a piece of a tile has. Of a large tile, where what sources hold has reached
+/// its bound, each thread gets a piece: their ends, which lie within pages, are then few.
 fn piece_len(tile_len: usize, element_bytes: usize) -> usize {
-    let bytes = tile_len * element_bytes / PIECES;
+    let bytes = tile_len * element_bytes;
+    let large = bytes / PIECES >= STAGING_BYTES;
+    let bytes = bytes / if large { IO_THREADS } else { PIECES };
     bytes.clamp(*PIECE_BYTES.start(), *PIECE_BYTES.end()) / element_bytes
 }
 

@@ -10,6 +10,7 @@ use super::complex;
 use super::function::{Binary, Unary};
 use super::number::{self, Integer};
 use super::register::{Register, Wide};
+use super::sine;
 
 fn each<A: Copy, B: Wide>(from: &[A], to: &mut Register, f: impl Fn(A) -> B) {
     let to = B::of_mut(to);
@@ -140,7 +141,11 @@ pub(super) fn unary(operator: Unary, from: &Register, to: &mut Register) {
             Unary::IsFinite => each(from, to, |_| true),
             other => none(other),
         },
-        Register::F32(from) => real(operator, from, to),
+        Register::F32(from) => match operator {
+            Unary::Sin => sine::sin(from, f32::of_mut(to)),
+            Unary::Cos => sine::cos(from, f32::of_mut(to)),
+            other => real(other, from, to),
+        },
         Register::F64(from) => real(operator, from, to),
         Register::C32(from) => complexes(operator, from, to, wide, short),
         Register::C64(from) => complexes(operator, from, to, |z| z, |z| z),

@@ -153,9 +153,7 @@ impl<A: Element, R: Reducer<A>> Reducing<'_, A, R> {
             let mut leaves = vec![self.reducer.leaf(); columns_of.len()];
             for row in begin..rows.min(begin + leaf_rows) {
                 let elements = &block[row * columns..(row + 1) * columns][columns_of.clone()];
-                for (leaf, &element) in leaves.iter_mut().zip(elements) {
-                    self.reducer.push(leaf, element, index + row_index(row));
-                }
+                self.reducer.push_row(&mut leaves, elements, index + row_index(row));
             }
             leaves
         };

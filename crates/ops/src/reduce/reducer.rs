@@ -46,6 +46,16 @@ pub trait Reducer<A>: Sync {
     /// Adds an element, with its index along the axes that are reduced, to a leaf.
     fn push(&self, leaf: &mut Self::Leaf, element: A, index: u64);
 
+    /// Adds a row of elements, each to the leaf of its column; all have one index.
+    fn push_row(&self, leaves: &mut [Self::Leaf], row: &[A], index: u64)
+    where
+        A: Copy,
+    {
+        for (leaf, &element) in leaves.iter_mut().zip(row) {
+            self.push(leaf, element, index);
+        }
+    }
+
     /// The leaf of neighbouring elements, the first of which has an index, the next that and a step.
     fn fold(&self, elements: &[A], index: u64, step: u64) -> Self::Leaf;
 

@@ -44,7 +44,7 @@ impl Axes {
     pub(super) fn leaf_rows(&self) -> usize {
         const LEAF_ELEMENTS: usize = 16 << 10;
         let columns = self.shape.slice().last().copied().unwrap_or(1);
-        (LEAF_ELEMENTS / columns.max(1)).clamp(16, LEAF)
+        (LEAF_ELEMENTS / columns.max(1)).clamp(64, LEAF)
     }
 
     /// Tiles are cut at multiples of this along a group.

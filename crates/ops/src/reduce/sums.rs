@@ -290,6 +290,20 @@ impl<A: Number> Reducer<A> for Variance {
         leaf.squares += distance.square();
     }
 
+    /// As `push`, with one look at the rows so far for all columns.
+    fn push_row(&self, leaves: &mut [Self::Leaf], row: &[A], index: u64) {
+        if leaves.first().is_none_or(|leaf| leaf.n == 0) {
+            leaves.iter_mut().zip(row).for_each(|(leaf, &element)| self.push(leaf, element, index));
+            return;
+        }
+        for (leaf, element) in leaves.iter_mut().zip(row) {
+            let distance = element.float().minus(leaf.first);
+            leaf.n += 1;
+            leaf.sum = leaf.sum.plus(distance);
+            leaf.squares += distance.square();
+        }
+    }
+
     fn fold(&self, elements: &[A], _: u64, _: u64) -> Self::Leaf {
         let Some(first) = elements.first().map(|first| first.float()) else {
             return Reducer::<A>::leaf(self);
@@ -432,6 +446,13 @@ impl<A: Number, R: Reducer<A>> Reducer<A> for SkipNan<R> {
         if !(self.skips && element.is_nan()) {
             self.reducer.push(leaf, element, index);
         }
+    }
+
+    fn push_row(&self, leaves: &mut [Self::Leaf], row: &[A], index: u64) {
+        if !self.skips {
+            return self.reducer.push_row(leaves, row, index);
+        }
+        leaves.iter_mut().zip(row).for_each(|(leaf, &element)| self.push(leaf, element, index));
     }
 
     fn fold(&self, elements: &[A], index: u64, step: u64) -> Self::Leaf {

@@ -14,6 +14,7 @@
 
 use ndarray::{ArrayView2, ArrayViewD, ArrayViewMut2, ArrayViewMutD, Axis, Dimension, Ix2, IxDyn};
 use outcore_storage::{Buffer, Element, Order, Source, Window};
+use std::ops::RangeInclusive;
 
 use super::in_order;
 use crate::Result;
@@ -22,14 +23,21 @@ use crate::tile::{PerThread, Tile};
 use crate::tiling::Tiling;
 use crate::transfer::{IO_THREADS, Io, WriteShared};
 
-/// What one thread puts in another order at a time.
-const PIECE_BYTES: u64 = 1 << 20;
-/// Elements next to each other in a tile that a piece has at least, in bytes: two cache lines.
-const LINE_BYTES: usize = 128;
+/// What one thread puts in another order at a time: some whole rows of the sink where they are not
+/// too long, so that they are written in one run.
+const PIECE_BYTES: RangeInclusive<u64> = 64 << 10..=2 << 20;
+/// The part of a tile that a piece is at most.
+const PIECES: u64 = 16;
+/// Elements next to each other in a tile that a piece has at least, in bytes: a cache line.
+const LINE_BYTES: usize = 64;
+
+fn piece_bytes(tile_bytes: u64) -> u64 {
+    (tile_bytes / PIECES).clamp(*PIECE_BYTES.start(), *PIECE_BYTES.end()).min(tile_bytes)
+}
 
 /// The memory of the pieces of a tile.
 pub(super) fn bytes(tile_bytes: u64) -> u64 {
-    IO_THREADS as u64 * tile_bytes.min(PIECE_BYTES)
+    IO_THREADS as u64 * piece_bytes(tile_bytes)
 }
 
 pub(super) struct Reorder<'a, T> {
@@ -40,6 +48,8 @@ pub(super) struct Reorder<'a, T> {
     sink: &'a dyn WriteShared<T, IxDyn>,
     /// The axes from the slowest to the fastest in the sink.
     to_sink: &'a [usize],
+    /// The most elements of a piece.
+    piece_len: usize,
     pieces: PerThread<Buffer<T>>,
 }
 
@@ -52,18 +62,18 @@ impl<'a, T: Element> Reorder<'a, T> {
         to_sink: &'a [usize],
     ) -> Self {
         let bytes = (tiling.tile().slice().iter().product::<usize>() * size_of::<T>()) as u64;
-        let bytes = usize::try_from(bytes.min(PIECE_BYTES)).expect("a piece is small");
-        let offset = sink.layout().offset();
-        let pieces = PerThread::new(IO_THREADS, || Buffer::new(bytes / size_of::<T>(), offset));
-        Self { tiling, slots, source, sink, to_sink, pieces }
+        let bytes = usize::try_from(piece_bytes(bytes)).expect("a piece is small");
+        let (piece_len, offset) = (bytes / size_of::<T>(), sink.layout().offset());
+        let pieces = PerThread::new(IO_THREADS, || Buffer::new(piece_len, offset));
+        Self { tiling, slots, source, sink, to_sink, piece_len, pieces }
     }
 
     /// The pieces of a tile: as long in the order of the sink as they may be.
     fn pieces_of(&self, tile: &IxDyn) -> Tiling<IxDyn> {
-        let most = usize::try_from(PIECE_BYTES).expect("small") / size_of::<T>();
+        let most = self.piece_len;
         let mut piece = IxDyn(&vec![1; tile.ndim()]);
         let fastest = tile.ndim() - 1;
-        piece[fastest] = (LINE_BYTES / size_of::<T>()).min(tile[fastest]);
+        piece[fastest] = (LINE_BYTES / size_of::<T>()).min(tile[fastest]).min(most);
         for &axis in self.to_sink.iter().rev() {
             let others = piece.slice().iter().product::<usize>() / piece[axis];
             piece[axis] = (most / others).clamp(piece[axis], tile[axis]);

@@ -4,6 +4,7 @@
 
 pub(crate) mod definition;
 pub(crate) mod double_double;
+pub(crate) mod numpy;
 pub(crate) mod watch;
 
 use ndarray::{Array, Array2, Dimension, ShapeBuilder};
