@@ -103,7 +103,7 @@ fn every_operation_stays_within_its_budget() {
         #[expect(clippy::cast_possible_truncation, reason = "rounding is meant")]
         let narrow = in_order(&field.mapv(|x| x as i16), order);
         of::<i16>(&narrow, "i16");
-        of::<i64>(lazy(&narrow).map(i64::from), "i64 of i16");
+        of::<i64>(&lazy(&narrow).map(i64::from), "i64 of i16");
     }
 }
 

@@ -39,10 +39,12 @@ fn within_limit(angle: f32, turns: u64) -> f32 {
     let whole = rounded - ROUND;
     let r = (x - whole * PART) - whole * REST;
     let s = r * r;
-    let sine = r + r
-        * s
-        * (-1.0 / 6.0
-            + s * (1.0 / 120.0 + s * (-1.0 / 5040.0 + s * (1.0 / 362_880.0 - s / 39_916_800.0))));
+    // As a product, so that the sine of -0 is -0.
+    let sine = r
+        * (1.0
+            + s * (-1.0 / 6.0
+                + s * (1.0 / 120.0
+                    + s * (-1.0 / 5040.0 + s * (1.0 / 362_880.0 - s / 39_916_800.0)))));
     let cosine = 1.0
         + s * (-0.5
             + s * (1.0 / 24.0
