@@ -1,0 +1,103 @@
+//! How a source is cut for a scan: runs as long as may be, and the tiles of the same lanes one after
+//! another.
+
+use ndarray::{Dimension, IxDyn};
+use outcore_storage::{Order, Stored};
+
+use crate::grouped::Grouped;
+use crate::pass::run_bytes;
+use crate::plan::{PassPlan, SLOTS, duration, greatest, refuse, usable};
+use crate::tiling::Tiling;
+use crate::transfer::{planned_read_bytes, staging_bytes};
+use crate::{Resources, Result};
+
+/// How a source is cut for a scan.
+pub(super) struct Sizes<'a, D> {
+    pub(super) source: Grouped<'a, dyn Stored<D> + 'a, D>,
+    /// The group that is scanned; none if the axis has length 1.
+    pub(super) along: Option<usize>,
+    pub(super) read: u64,
+    pub(super) elements: (usize, usize),
+    pub(super) state: u64,
+}
+
+/// Larger tiles are transferred no faster.
+const PREFERRED_BYTES: u64 = 16 << 20;
+
+impl<D: Dimension> Sizes<'_, D> {
+    pub(super) fn best(
+        &self,
+        operation: &str,
+        resources: Resources,
+    ) -> Result<(Tiling<IxDyn>, usize)> {
+        let limit = usable(resources.memory.bytes());
+        let choices = (1..=SLOTS).rev().filter_map(|slots| self.choice(slots, limit));
+        let choice = choices.min_by(|one, other| one.0.total_cmp(&other.0));
+        let least = || self.cost(&IxDyn(&vec![1; self.source.shape().ndim()]), 1);
+        let (_, tiling, slots) = choice.ok_or_else(|| refuse(operation, least(), resources))?;
+        Ok((tiling, slots))
+    }
+
+    fn choice(&self, slots: usize, limit: u64) -> Option<(f64, Tiling<IxDyn>, usize)> {
+        let shape = self.source.shape();
+        let mut tile = IxDyn(&vec![1; shape.ndim()]);
+        let largest = self.elements.0.max(self.elements.1);
+        let most = usize::try_from(PREFERRED_BYTES / largest as u64).unwrap_or(usize::MAX);
+        (self.cost(&tile, slots) <= limit).then_some(())?;
+        for axis in (0..shape.ndim()).rev() {
+            let others = tile.slice().iter().product::<usize>();
+            let fits = |len: usize| {
+                let mut wider = tile.clone();
+                wider[axis] = len;
+                self.cost(&wider, slots)
+            };
+            tile[axis] = greatest(shape[axis].min(most / others).max(1), limit, fits)?;
+        }
+        let tiling = Tiling::new(shape, tile, Order::C);
+        // The tiles of the same lanes one after another.
+        let mut axes: Vec<usize> = (0..tiling.tile().ndim()).collect();
+        if let Some(along) = self.along {
+            axes.remove(along);
+            axes.push(along);
+        }
+        let tiling = tiling.numbered_along(axes);
+        let slots = slots.min(tiling.len()).max(1);
+        let run = run_bytes(&self.source, &tiling);
+        let written = run / self.read.max(1) * self.elements.1 as u64;
+        let len = self.source.layout().len() as u64;
+        let duration =
+            duration([(len * self.read, run), (len * self.elements.1 as u64, written)], slots);
+        Some((duration, tiling, slots))
+    }
+
+    fn cost(&self, tile: &IxDyn, slots: usize) -> u64 {
+        let len = tile.slice().iter().fold(1_u64, |len, &axis| len.saturating_mul(axis as u64));
+        let lanes = len / self.along.map_or(1, |along| tile[along].max(1) as u64);
+        let tiles = (self.elements.0 + self.elements.1) as u64 * slots as u64;
+        let staging = staging_bytes(
+            len.saturating_mul(self.read),
+            len.saturating_mul(self.elements.1 as u64),
+            slots,
+        );
+        len.saturating_mul(tiles)
+            .saturating_add(lanes.saturating_mul(self.state))
+            .saturating_add(staging)
+    }
+
+    pub(super) fn pass(&self, tiling: &Tiling<IxDyn>, slots: usize) -> PassPlan {
+        let tile = tiling.tile();
+        let run_bytes_read = run_bytes(&self.source, tiling);
+        PassPlan {
+            name: "scan".to_owned(),
+            tiles: tiling.len(),
+            tile: tile.slice().to_vec(),
+            slots,
+            tile_bytes: (tile.slice().iter().product::<usize>() * self.elements.0) as u64,
+            run_bytes_read,
+            run_bytes_written: run_bytes_read / self.read.max(1) * self.elements.1 as u64,
+            bytes_read: planned_read_bytes(&self.source, tiling, Order::C, self.elements.0),
+            bytes_written: self.source.layout().len() as u64 * self.elements.1 as u64,
+            memory: self.cost(tile, slots),
+        }
+    }
+}
