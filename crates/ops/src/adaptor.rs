@@ -210,6 +210,10 @@ impl<D: Dimension, S: Stored<D>> Stored<D> for Lazy<S> {
         self.0.read_bytes(window)
     }
 
+    fn copies(&self) -> usize {
+        self.0.copies()
+    }
+
     fn run_bytes(&self, window: &Window<D>) -> u64 {
         self.0.run_bytes(window)
     }

@@ -427,6 +427,10 @@ impl Stored<IxDyn> for Evaluation<'_> {
         bytes
     }
 
+    fn copies(&self) -> usize {
+        1 + self.sources.iter().map(Stored::copies).max().unwrap_or(0)
+    }
+
     /// The shortest run among the inputs that are as long as the result.
     fn run_bytes(&self, window: &Window<IxDyn>) -> u64 {
         let runs = |whole: bool| {

@@ -204,6 +204,10 @@ impl<S: Stored<D> + ?Sized, D: Dimension> Stored<IxDyn> for Grouped<'_, S, D> {
         boxes.map(|part| self.array.read_bytes(&self.groups.ungrouped(&part))).sum()
     }
 
+    fn copies(&self) -> usize {
+        self.array.copies()
+    }
+
     fn run_bytes(&self, window: &Window<IxDyn>) -> u64 {
         let boxes = self.groups.boxes(window).into_iter();
         boxes.map(|part| self.array.run_bytes(&self.groups.ungrouped(&part))).max().unwrap_or(0)

@@ -117,7 +117,7 @@ impl<D: Dimension> HistogramRequest<'_, D> {
         let tables = (self.bins as u64)
             .saturating_add(1)
             .saturating_mul(8 * resources.threads.get() as u64 + 16);
-        let sweep = Sweep::fit::<T>(layout, None, resources, |_| tables);
+        let sweep = Sweep::fit::<T>(self.source, None, resources, |_| tables);
         let sweep = sweep.map_err(|cost| refuse(&operation, cost, resources))?;
         if let Some((low, high)) = self.range {
             Bins::<T>::over_range(low, high, self.bins)?;

@@ -193,7 +193,12 @@ impl<D: Dimension> MapTiles<'_, D> {
         let read = len.saturating_mul(self.layout.element_bytes() as u64);
         let tiles = len.saturating_mul(slot_bytes).saturating_mul(slots.min(tiling.len()) as u64);
         let kernels = self.kernel_bytes.saturating_mul(resources.threads.get() as u64);
-        let staging = staging_bytes(read, len.saturating_mul(written), slots.min(tiling.len()));
+        let staging = staging_bytes(
+            self.source.copies(),
+            read,
+            len.saturating_mul(written),
+            slots.min(tiling.len()),
+        );
         tiles.saturating_add(kernels).saturating_add(staging)
     }
 

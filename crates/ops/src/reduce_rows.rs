@@ -196,7 +196,9 @@ impl RowsPlan {
             let tile = (n * columns * element) as u64;
             let read = (n * columns * layout.element_bytes()) as u64;
             let numbers = (n * len + rows + columns) * 16 + result_len * 8;
-            tile * slots(rows.div_ceil(n)) as u64 + numbers as u64 + staging_bytes(read, 0, SLOTS)
+            tile * slots(rows.div_ceil(n)) as u64
+                + numbers as u64
+                + staging_bytes(source.copies(), read, 0, SLOTS)
         };
         let operation = format!("{name} of {:?}", layout.shape().slice());
         let most = rows.min(PREFERRED_BYTES / (columns * element).max(1)).max(1);

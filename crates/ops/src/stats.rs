@@ -119,7 +119,7 @@ impl<D: Dimension> StatsRequest<'_, D> {
             let leaves = sweep.tiling.tile().size() / LEAF + 1;
             fixed + (leaves * size_of::<Leaf>()) as u64
         };
-        let sweep = Sweep::fit::<T>(&layout, None, resources, beside);
+        let sweep = Sweep::fit::<T>(self.source, None, resources, beside);
         let sweep = sweep.map_err(|cost| refuse(&operation, cost, resources))?;
         let passes = vec![sweep.pass::<T>("leaves", self.source, beside(&sweep))];
         let plan =

@@ -212,7 +212,9 @@ impl Sizes<'_> {
         let written = tile.saturating_mul(self.element as u64);
         let reorder = if self.keeps_order() { 0 } else { reorder::bytes(written) };
         let slots_bytes = written.saturating_mul(slots as u64);
-        slots_bytes.saturating_add(staging_bytes(read, written, slots)).saturating_add(reorder)
+        slots_bytes
+            .saturating_add(staging_bytes(self.source.copies(), read, written, slots))
+            .saturating_add(reorder)
     }
 
     fn pass(&self, choice: &Choice) -> PassPlan {

@@ -7,7 +7,7 @@
 //! ```
 
 use ndarray::{ArrayView, Dimension};
-use outcore_storage::{Element, Layout, Source, Stored, Window};
+use outcore_storage::{Element, Source, Stored, Window};
 
 use crate::pass::{ReadOnly, run_bytes};
 use crate::plan::{PassPlan, Run, SLOTS, greatest, slots, usable};
@@ -30,11 +30,14 @@ pub(crate) struct Sweep<D> {
     element: usize,
     /// The bytes of an element where it is read.
     stored: usize,
+    /// How often the source copies what it reads.
+    copies: usize,
 }
 
 impl<D: Dimension> Sweep<D> {
     /// Tiles of at most so many lanes along an axis, or elements.
-    fn new<T>(layout: &Layout<D>, lanes: usize, whole: Option<usize>) -> Self {
+    fn new<T>(source: &dyn Stored<D>, lanes: usize, whole: Option<usize>) -> Self {
+        let layout = source.layout();
         let mut tile = layout.shape().clone();
         let mut room = lanes.max(1);
         for axis in layout.axes().rev().filter(|&axis| Some(axis) != whole) {
@@ -42,31 +45,33 @@ impl<D: Dimension> Sweep<D> {
             room /= tile[axis].max(1);
         }
         let tiling = Tiling::new(layout.shape().clone(), tile, layout.order());
-        Self { tiling, element: size_of::<T>(), stored: layout.element_bytes() }
+        let copies = source.copies();
+        Self { tiling, element: size_of::<T>(), stored: layout.element_bytes(), copies }
     }
 
     /// The whole array as one tile.
-    pub(crate) fn in_one<T>(layout: &Layout<D>) -> Self {
-        Self::new::<T>(layout, usize::MAX, None)
+    pub(crate) fn in_one<T>(source: &dyn Stored<D>) -> Self {
+        Self::new::<T>(source, usize::MAX, None)
     }
 
     /// The longest tiles, up to some that are long enough, that fit a budget together with what else
     /// a tile costs. `Err` has the least that any tiles cost.
     pub(crate) fn fit<T>(
-        layout: &Layout<D>,
+        source: &dyn Stored<D>,
         whole: Option<usize>,
         resources: Resources,
         beside: impl Fn(&Self) -> u64,
     ) -> Result<Self, u64> {
+        let layout = source.layout();
         let lane = whole.map_or(1, |axis| layout.shape()[axis]).max(1);
         let lanes_of =
             |bytes: usize| (bytes / size_of::<T>() / lane).min(layout.len() / lane).max(1);
         let (most, least) = (lanes_of(PREFERRED_BYTES), lanes_of(LEAST_BYTES));
-        let of = |lanes: usize| Self::new::<T>(layout, lanes.max(least), whole);
+        let of = |lanes: usize| Self::new::<T>(source, lanes.max(least), whole);
         let cost = |sweep: &Self| sweep.bytes().saturating_add(beside(sweep));
         let limit = usable(resources.memory.bytes());
         // One tile takes less than three that are hardly smaller.
-        let one = Self::new::<T>(layout, usize::MAX, whole);
+        let one = Self::new::<T>(source, usize::MAX, whole);
         if one.tile_bytes() <= PREFERRED_BYTES as u64 && cost(&one) <= limit {
             return Ok(one);
         }
@@ -103,7 +108,7 @@ impl<D: Dimension> Sweep<D> {
         let read = self.tiling.tile().size() as u64 * self.stored as u64;
         let slots = self.most_slots();
         let tiles = self.tile_bytes().saturating_mul(slots as u64);
-        tiles.saturating_add(staging_bytes(read, 0, slots))
+        tiles.saturating_add(staging_bytes(self.copies, read, 0, slots))
     }
 
     /// The plan of a pass over the tiles, which holds so much besides them.

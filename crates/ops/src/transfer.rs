@@ -78,8 +78,14 @@ impl Io {
 }
 
 /// What sources and sinks may hold besides tiles, while tiles of these bytes are read and written: at
-/// the same time, unless there is one tile alone.
-pub(crate) fn staging_bytes(read_bytes: u64, written_bytes: u64, slots: usize) -> u64 {
+/// the same time, unless there is one tile alone. A source that copies what it reads more than once
+/// holds more.
+pub(crate) fn staging_bytes(
+    copies: usize,
+    read_bytes: u64,
+    written_bytes: u64,
+    slots: usize,
+) -> u64 {
     let least = (IO_THREADS * *PIECE_BYTES.start()) as u64;
     let most = (IO_THREADS * STAGING_BYTES) as u64;
     let of = |bytes: u64| {
@@ -87,7 +93,7 @@ pub(crate) fn staging_bytes(read_bytes: u64, written_bytes: u64, slots: usize) -
         let pieces = bytes.div_ceil(PIECES as u64).saturating_mul(IO_THREADS as u64);
         bytes.min(pieces.clamp(least, most))
     };
-    let (read, written) = (of(read_bytes), of(written_bytes));
+    let (read, written) = (of(read_bytes) * copies.max(1) as u64, of(written_bytes));
     if slots == 1 { read.max(written) } else { read + written }
 }
 
@@ -209,6 +215,10 @@ impl<D: Dimension, S: Stored<D>> Stored<D> for Shared<'_, S> {
 
     fn axes(&self) -> Vec<usize> {
         self.0.read().unwrap_or_else(PoisonError::into_inner).axes()
+    }
+
+    fn copies(&self) -> usize {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).copies()
     }
 
     fn read_bytes(&self, window: &Window<D>) -> u64 {

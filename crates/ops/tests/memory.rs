@@ -5,11 +5,11 @@
 
 mod support;
 
-use ndarray::{Array2, Ix2, IxDyn};
+use ndarray::{Array2, Ix2, IxDyn, Slice};
 use num_complex::Complex;
 use outcore_ops::{
-    AnySource, Control, Direction, Error, Expression, Norm, Real, SinkExt, TileFft2, ToComplex,
-    dft2_bins, fft2, lazy, map_tiles, store, thumbnail,
+    AnySource, Control, CumSum, Direction, Error, Expression, Norm, Real, SinkExt, TileFft2,
+    ToComplex, Variance, dft2_bins, fft2, lazy, map_tiles, reduce, scan, store, thumbnail,
 };
 use outcore_storage::{
     Cache, Element, FileArray, FileArrayMut, Options, Order, Sink, Source, Stored,
@@ -360,6 +360,65 @@ fn expressions_stay_within_the_budget() {
                     plan.run(&source, &mut sink, Control::new()).unwrap();
                 });
                 within(peak, budget, false, &format!("{text} {order} {budget}"));
+            }
+        }
+    }
+}
+
+/// Runs an operation within budgets from the smallest on.
+fn budgets_are_kept(what: &str, run: impl Fn(u64) -> Result<(), Error>) {
+    let mut ran = 0;
+    for budget in [MIB / 2, MIB, 2 * MIB, 5 * MIB, 12 * MIB] {
+        let mut refused = false;
+        let peak = peak(|| match run(budget) {
+            Err(Error::Budget { .. }) => refused = true,
+            result => result.unwrap(),
+        });
+        ran += usize::from(!refused);
+        within(peak, budget, false, &format!("{what} within {budget}"));
+    }
+    assert!(ran >= 2, "{what} was refused {} times", 5 - ran);
+}
+
+#[test]
+fn copies_reductions_and_scans_stay_within_the_budget() {
+    let _alone = alone();
+    let folder = folder().unwrap();
+    for shape in [(1200, 1100), (1, 1_400_000), (450_000, 3)] {
+        for order in ORDERS {
+            let options = Options::new().order(order);
+            let input = file::<f32>(folder.path(), "in.npy", shape, &options);
+            // Sources in sources: each copies what it reads once more.
+            let every = [Slice::from(..), Slice::from(..)];
+            let nested = lazy(&input).slice(&every).unwrap().map(|x| x + 1.0).map(f64::from);
+            let nested = nested.zip(lazy(&input).map(f64::from), |x, y| x * y).unwrap();
+            let of =
+                |rows, columns| file::<f64>(folder.path(), "out.npy", (rows, columns), &options);
+            let threads = 2;
+            budgets_are_kept(&format!("copy of {shape:?} {order}"), |budget| {
+                let plan = store(&nested).plan::<f64>(resources(budget, threads))?;
+                plan.run(&nested, &mut of(shape.0, shape.1), Control::new()).map(|_| ())
+            });
+            let turned = lazy(&nested).permuted_axes(&[1, 0]).unwrap();
+            budgets_are_kept(&format!("transposition of {shape:?} {order}"), |budget| {
+                let plan = store(&turned).order(order).plan::<f64>(resources(budget, threads))?;
+                plan.run(&turned, &mut of(shape.1, shape.0), Control::new()).map(|_| ())
+            });
+            for axis in [0, 1] {
+                budgets_are_kept(&format!("scan of {shape:?} {order} along {axis}"), |budget| {
+                    let plan =
+                        scan(&nested, axis, CumSum).plan::<f64>(resources(budget, threads))?;
+                    plan.run(&nested, &mut of(shape.0, shape.1), Control::new()).map(|_| ())
+                });
+                budgets_are_kept(
+                    &format!("variance of {shape:?} {order} along {axis}"),
+                    |budget| {
+                        let request = reduce(&nested, Variance::new(0)).axes(&[axis]).keep_dims();
+                        let plan = request.plan::<f64>(resources(budget, threads))?;
+                        let (rows, columns) = (plan.shape()[0], plan.shape()[1]);
+                        plan.run(&nested, &mut of(rows, columns), Control::new()).map(|_| ())
+                    },
+                );
             }
         }
     }

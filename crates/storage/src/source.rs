@@ -29,6 +29,13 @@ pub trait Stored<D: Dimension> {
         window.len() as u64 * self.layout().element_bytes() as u64
     }
 
+    /// How often what is read is copied on its way to a tile that lies in memory as the source does:
+    /// never, unless the source is lazy. Each copy takes up to [`STAGING_BYTES`](crate::STAGING_BYTES)
+    /// in each thread that reads.
+    fn copies(&self) -> usize {
+        0
+    }
+
     /// The bytes of each contiguous run that a window is made of.
     fn run_bytes(&self, window: &Window<D>) -> u64 {
         let layout = self.layout();
@@ -92,6 +99,10 @@ impl<S: Stored<D> + ?Sized, D: Dimension> Stored<D> for &S {
         (**self).read_bytes(window)
     }
 
+    fn copies(&self) -> usize {
+        (**self).copies()
+    }
+
     fn run_bytes(&self, window: &Window<D>) -> u64 {
         (**self).run_bytes(window)
     }
@@ -108,6 +119,10 @@ impl<S: Stored<D> + ?Sized, D: Dimension> Stored<D> for &mut S {
 
     fn read_bytes(&self, window: &Window<D>) -> u64 {
         (**self).read_bytes(window)
+    }
+
+    fn copies(&self) -> usize {
+        (**self).copies()
     }
 
     fn run_bytes(&self, window: &Window<D>) -> u64 {

@@ -158,6 +158,10 @@ impl<D: Dimension, S: Stored<D>, A, B> Stored<D> for CastSource<S, A, B> {
         read_bytes(&[&self.source], &pieces)
     }
 
+    fn copies(&self) -> usize {
+        1 + self.source.copies()
+    }
+
     fn run_bytes(&self, window: &Window<D>) -> u64 {
         self.source.run_bytes(window)
     }

@@ -37,6 +37,10 @@ impl<D: Dimension, S: Stored<D>, A, F> Stored<D> for MapSource<S, A, F> {
         read_bytes(&[&self.source], &pieces)
     }
 
+    fn copies(&self) -> usize {
+        1 + self.source.copies()
+    }
+
     fn run_bytes(&self, window: &Window<D>) -> u64 {
         self.source.run_bytes(window)
     }

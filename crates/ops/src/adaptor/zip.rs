@@ -62,7 +62,11 @@ macro_rules! zip {
                 read_bytes(&[$(&self.$field as &dyn Stored<D>),+], &pieces)
             }
 
-            fn run_bytes(&self, window: &Window<D>) -> u64 {
+            fn copies(&self) -> usize {
+        1 + [$(self.$field.copies()),+].into_iter().max().unwrap_or(0)
+    }
+
+    fn run_bytes(&self, window: &Window<D>) -> u64 {
                 let runs = [$(self.$field.run_bytes(window)),+];
                 runs.into_iter().min().unwrap_or(0)
             }

@@ -119,6 +119,12 @@ macro_rules! types {
                 }
             }
 
+            fn copies(&self) -> usize {
+                match self {
+                    $(Self::$name(source) => source.copies(),)+
+                }
+            }
+
             fn run_bytes(&self, window: &Window<IxDyn>) -> u64 {
                 match self {
                     $(Self::$name(source) => source.run_bytes(window),)+

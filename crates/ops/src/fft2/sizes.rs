@@ -23,6 +23,8 @@ pub(super) struct Sizes {
     pub(super) slow: usize,
     /// Bytes of an element in memory, in the source and in the output.
     pub(super) element: u64,
+    /// How often the source copies what it reads.
+    copies: usize,
     pub(super) read: u64,
     pub(super) written: u64,
     in_place: bool,
@@ -66,6 +68,7 @@ impl Sizes {
             fast,
             slow,
             element,
+            copies: fft2.source.copies(),
             read: layout.element_bytes() as u64,
             written: if fft2.real_part { element / 2 } else { element },
             in_place: fft2.in_place,
@@ -285,7 +288,7 @@ impl Sizes {
             [tile.saturating_mul(slots as u64), threads.saturating_mul(scratch), self.tables];
         let elements = elements.into_iter().fold(0_u64, u64::saturating_add);
         let (read, written) = (tile.saturating_mul(read), tile.saturating_mul(written));
-        let staging = staging_bytes(read, written, slots);
+        let staging = staging_bytes(self.copies, read, written, slots);
         elements.saturating_mul(self.element).saturating_add(staging)
     }
 }

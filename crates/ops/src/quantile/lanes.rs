@@ -92,9 +92,9 @@ impl<D: Dimension> Quantile<'_, D> {
             let written = sweep.lanes(axis) as u64 * (places.len() * size_of::<B>()) as u64;
             let gathered = gathered_len::<T>(len, inner(sweep.tiling.tile(), layout.order(), axis));
             let gathered = (gathered * size_of::<T>() * resources.threads.get()) as u64;
-            written * slots as u64 + staging_bytes(0, written, slots) + gathered
+            written * slots as u64 + staging_bytes(0, 0, written, slots) + gathered
         };
-        let sweep = Sweep::fit::<T>(layout, Some(axis), resources, beside);
+        let sweep = Sweep::fit::<T>(self.source, Some(axis), resources, beside);
         let sweep = sweep.map_err(|cost| refuse(&operation, cost, resources))?;
         let mut pass = sweep.pass::<T>("lanes", self.source, beside(&sweep));
         pass.bytes_written = output.iter().product::<usize>() as u64 * size_of::<B>() as u64;

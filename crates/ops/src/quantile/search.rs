@@ -13,7 +13,7 @@
 //! is the element. An array that fits into memory is read once, and counted there several times.
 
 use ndarray::Dimension;
-use outcore_storage::{Layout, Source};
+use outcore_storage::{Source, Stored};
 use rayon::prelude::*;
 use std::fmt;
 use std::marker::PhantomData;
@@ -74,7 +74,7 @@ impl<D: Dimension> Quantile<'_, D> {
         }
         let places = self.places(layout.len());
         let tables = Tables { ranks: ranks(&places).len(), threads: resources.threads.get() };
-        let chosen = choose::<T, D>(layout, tables, resources);
+        let chosen = choose::<T, D>(self.source, tables, resources);
         let (sweep, digits) = chosen.map_err(|cost| refuse(&operation, cost, resources))?;
         let mut begin = 0;
         let passes = digits.iter().map(|digits| {
@@ -113,12 +113,12 @@ impl Tables {
 
 /// Tiles and the digits of each pass, with as few passes as fit; or what the cheapest costs.
 fn choose<T: Ordered, D: Dimension>(
-    layout: &Layout<D>,
+    source: &dyn Stored<D>,
     tables: Tables,
     resources: Resources,
 ) -> Result<(Sweep<D>, Vec<Vec<u32>>), u64> {
-    let whole = Sweep::in_one::<T>(layout);
-    let cached = if layout.len() > SMALL_LEN { CACHED_BITS } else { SMALL_BITS };
+    let whole = Sweep::in_one::<T>(source);
+    let cached = if source.layout().len() > SMALL_LEN { CACHED_BITS } else { SMALL_BITS };
     for bits in [cached, SMALL_BITS] {
         let digits = even(T::BITS, T::BITS.div_ceil(bits));
         let cost = whole.bytes().saturating_add(tables.bytes(0, &digits));
@@ -132,7 +132,7 @@ fn choose<T: Ordered, D: Dimension>(
         let digits = even(T::BITS, passes);
         // Of all passes the one that holds most; behind the first digit every rank has a bucket.
         let held = tables.bytes(0, &digits);
-        match Sweep::fit::<T>(layout, None, resources, |_| held) {
+        match Sweep::fit::<T>(source, None, resources, |_| held) {
             Ok(sweep) if passes == most || sweep.is_worthwhile() => {
                 return Ok((sweep, digits.into_iter().map(|bits| vec![bits]).collect()));
             }

@@ -193,9 +193,8 @@ impl<'a, D: Dimension> Sizes<'a, D> {
         let leaves = (LEAVES + self.threads * COLUMNS) as u64 * self.leaf;
         let tiles = len.saturating_mul(self.element as u64).saturating_mul(slots as u64);
         let each = self.state + results * self.out;
-        tiles
-            .saturating_add(block.saturating_mul(each))
-            .saturating_add(leaves)
-            .saturating_add(staging_bytes(read, block.saturating_mul(self.out), slots))
+        tiles.saturating_add(block.saturating_mul(each)).saturating_add(leaves).saturating_add(
+            staging_bytes(self.source.copies(), read, block.saturating_mul(self.out), slots),
+        )
     }
 }

@@ -75,6 +75,7 @@ impl<D: Dimension> Sizes<'_, D> {
         let lanes = len / self.along.map_or(1, |along| tile[along].max(1) as u64);
         let tiles = (self.elements.0 + self.elements.1) as u64 * slots as u64;
         let staging = staging_bytes(
+            self.source.copies(),
             len.saturating_mul(self.read),
             len.saturating_mul(self.elements.1 as u64),
             slots,

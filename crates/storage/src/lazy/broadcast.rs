@@ -91,6 +91,10 @@ impl<D: Dimension, E: Dimension, S: Stored<D>> Stored<E> for Broadcast<S, D, E> 
         self.parts(window).iter().map(|(_, base)| self.base.read_bytes(base)).sum()
     }
 
+    fn copies(&self) -> usize {
+        1 + self.base.copies()
+    }
+
     fn run_bytes(&self, window: &Window<E>) -> u64 {
         let parts = self.parts(window).into_iter();
         parts.map(|(_, base)| self.base.run_bytes(&base)).max().unwrap_or(0)

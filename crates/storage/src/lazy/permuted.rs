@@ -85,6 +85,10 @@ impl<D: Dimension, S: Stored<D>> Stored<D> for Permuted<S, D> {
         self.base.read_bytes(&self.base_window(window))
     }
 
+    fn copies(&self) -> usize {
+        1 + self.base.copies()
+    }
+
     fn run_bytes(&self, window: &Window<D>) -> u64 {
         self.base.run_bytes(&self.base_window(window))
     }

@@ -127,6 +127,10 @@ impl<D: Dimension, E: Dimension, S: Stored<D>> Stored<E> for Reshaped<S, D, E> {
         boxes.map(|part| self.base.read_bytes(&part)).sum()
     }
 
+    fn copies(&self) -> usize {
+        1 + self.base.copies()
+    }
+
     fn run_bytes(&self, window: &Window<E>) -> u64 {
         let boxes = self.parts(window).into_iter().flat_map(|(_, boxes)| boxes);
         boxes.map(|part| self.base.run_bytes(&part)).max().unwrap_or(0)

@@ -116,6 +116,10 @@ impl<D: Dimension, S: Stored<D>> Stored<D> for Sliced<S, D> {
         self.parts(window).iter().map(|(_, base)| self.base.read_bytes(base)).sum()
     }
 
+    fn copies(&self) -> usize {
+        1 + self.base.copies()
+    }
+
     fn run_bytes(&self, window: &Window<D>) -> u64 {
         let parts = self.parts(window).into_iter();
         parts.map(|(_, base)| self.base.run_bytes(&base)).max().unwrap_or(0)
