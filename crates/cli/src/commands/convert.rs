@@ -72,7 +72,7 @@ fn cast(args: &Args, info: &FileInfo, source: AnySource<'_>, dtype: DType) -> Ou
     let path = info.path.display();
     if info.dtype.is_complex() && !dtype.is_complex() && args.cast == CastArg::Checked {
         let from = info.dtype;
-        return Err(format!("{path}: {from} has imaginary parts, which {dtype} cannot hold; --cast unsafe drops them").into());
+        return Err(format!("{path}: {from} has imaginary parts, which {dtype} cannot hold, unless --cast drops them").into());
     }
     let itself = Expression::parse("x")?;
     let inputs = [("x", source)];
