@@ -38,16 +38,34 @@ pub(crate) struct RawArgs {
 #[command(next_help_heading = "Raw input (without a header)")]
 pub(crate) struct SourceArgs {
     /// Element type of the input: f4, c8, i2, u1, b1 ...; with < or > in front for the byte order
-    #[arg(long = "from-dtype", value_name = "TYPE", value_parser = raw_dtype)]
+    #[arg(id = "from-dtype", long = "from-dtype", value_name = "TYPE", value_parser = raw_dtype)]
     dtype: Option<(DType, Option<ByteOrder>)>,
     /// Length of each axis; of a 1-D file it may be left out
-    #[arg(long = "from-shape", value_name = "N,N", value_delimiter = ',', requires = "dtype")]
+    #[arg(
+        id = "from-shape",
+        long = "from-shape",
+        value_name = "N,N",
+        value_delimiter = ',',
+        requires = "from-dtype"
+    )]
     shape: Option<Vec<usize>>,
     /// First byte of the first element
-    #[arg(long = "from-offset", value_name = "BYTES", default_value_t = 0, requires = "dtype")]
+    #[arg(
+        id = "from-offset",
+        long = "from-offset",
+        value_name = "BYTES",
+        default_value_t = 0,
+        requires = "from-dtype"
+    )]
     offset: u64,
     /// Order of the elements: C (rows are contiguous) or F (columns are)
-    #[arg(long = "from-order", value_name = "C|F", default_value = "C", requires = "dtype")]
+    #[arg(
+        id = "from-order",
+        long = "from-order",
+        value_name = "C|F",
+        default_value = "C",
+        requires = "from-dtype"
+    )]
     order: Order,
 }
 
