@@ -213,7 +213,7 @@ impl<A: Number> Reducer<A> for Mean {
 /// The variance, or its root the standard deviation, as `numpy.var` and `numpy.std`: the sum of the
 /// squared distances from the mean, divided by the number of elements less `ddof`.
 ///
-/// Each leaf is taken relative to its first element, and leaves are merged by their centred moments, so
+/// Each leaf is taken relative to its mean (across rows, to its first element), and leaves are merged by their centred moments, so
 /// a large mean takes nothing from the accuracy.
 ///
 /// ```
@@ -308,9 +308,13 @@ impl<A: Number> Reducer<A> for Variance {
         let Some(first) = elements.first().map(|first| first.float()) else {
             return Reducer::<A>::leaf(self);
         };
-        let sum = lanes(elements, |element| element.float().minus(first));
-        let squares = lanes(elements, |element| element.float().minus(first).square());
-        Distances { n: elements.len() as u64, first, sum, squares }
+        // The leaf is in cache, so it is taken relative to its own mean.
+        let n = elements.len() as u64;
+        let mean =
+            first.plus(lanes(elements, |element| element.float().minus(first)).over(count(n)));
+        let sum = lanes(elements, |element| element.float().minus(mean));
+        let squares = lanes(elements, |element| element.float().minus(mean).square());
+        Distances { n, first: mean, sum, squares }
     }
 
     fn merge(&self, state: &mut Self::State, leaf: &Self::Leaf) {
