@@ -50,7 +50,7 @@ use sizes::Sizes;
 /// let b = array![[1.0, 0.5], [0.0, 1.0]];
 /// // The scalar product reads both once and writes nothing.
 /// let products = lazy(&a).zip(&b, |x, y| x * y)?;
-/// let plan = reduce(&products, Sum).plan(Budget::new(1 << 20))?;
+/// let plan = reduce(&products, Sum).plan::<f64>(Budget::new(1 << 20))?;
 /// assert_eq!(plan.value(&products, Control::new())?, 6.0);
 ///
 /// let mut sums = Array1::<f64>::zeros(2);

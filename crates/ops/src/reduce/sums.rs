@@ -221,7 +221,7 @@ impl<A: Number> Reducer<A> for Mean {
 /// use outcore_ops::{Budget, Control, Variance, reduce};
 ///
 /// let field = array![1e9, 1e9 + 1.0, 1e9 + 2.0];
-/// let plan = reduce(&field, Variance::new(1)).plan(Budget::new(1 << 20))?;
+/// let plan = reduce(&field, Variance::new(1)).plan::<f64>(Budget::new(1 << 20))?;
 /// assert_eq!(plan.value(&field, Control::new())?, 1.0);
 /// # Ok::<(), outcore_ops::Error>(())
 /// ```
