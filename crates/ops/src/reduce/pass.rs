@@ -4,7 +4,7 @@ use ndarray::{ArrayView, Dimension, IxDyn};
 use outcore_storage::{Buffer, Element, Order, Source, Window};
 use std::sync::{Mutex, PoisonError};
 
-use super::reducer::{LEAF, Reducer};
+use super::reducer::{LEAF, LEAF_ROWS, Reducer};
 use super::sizes::{Axes, COLUMNS, LEAVES};
 use crate::Result;
 use crate::stream::{Pass, each_parallel};
@@ -147,11 +147,10 @@ impl<A: Element, R: Reducer<A>> Reducing<'_, A, R> {
             let weight = if groups == 1 { 0 } else { self.axes.weights[groups - 2] };
             (first + row) as u64 * weight
         };
-        let leaf_rows = self.axes.leaf_rows();
         // The leaf of some rows, of these columns.
         let fold = |block: &[A], index: u64, begin: usize, columns_of: std::ops::Range<usize>| {
             let mut leaves = vec![self.reducer.leaf(); columns_of.len()];
-            for row in begin..rows.min(begin + leaf_rows) {
+            for row in begin..rows.min(begin + LEAF_ROWS) {
                 let elements = &block[row * columns..(row + 1) * columns][columns_of.clone()];
                 self.reducer.push_row(&mut leaves, elements, index + row_index(row));
             }
@@ -170,7 +169,7 @@ impl<A: Element, R: Reducer<A>> Reducing<'_, A, R> {
                 each_parallel(groups.len(), &|group| {
                     let begin = group * COLUMNS;
                     let mut states = groups[group].lock().unwrap_or_else(PoisonError::into_inner);
-                    for row in (0..rows).step_by(leaf_rows) {
+                    for row in (0..rows).step_by(LEAF_ROWS) {
                         let leaves = fold(block, index, row, begin..begin + states.len());
                         for (state, leaf) in states.iter_mut().zip(&leaves) {
                             self.reducer.merge(state, leaf);
@@ -180,12 +179,12 @@ impl<A: Element, R: Reducer<A>> Reducing<'_, A, R> {
             }
             return;
         }
-        let in_block = rows.div_ceil(leaf_rows);
+        let in_block = rows.div_ceil(LEAF_ROWS);
         in_order(
             blocks.len() * in_block,
             ((LEAVES / columns).max(1), 1),
             &|number| {
-                let (number, row) = (number / in_block, number % in_block * leaf_rows);
+                let (number, row) = (number / in_block, number % in_block * LEAF_ROWS);
                 fold(blocks[number].1, place(number).index, row, 0..columns)
             },
             &mut |number, leaves| {

@@ -14,6 +14,9 @@ use crate::Result;
 
 /// The elements of a leaf, along an axis whose neighbours are contiguous.
 pub(crate) const LEAF: usize = 512;
+/// The rows of a leaf, where neighbours in memory belong to different elements of the result. As many
+/// are added one after another as in each of the eight lanes of a leaf of neighbours.
+pub(crate) const LEAF_ROWS: usize = 64;
 
 /// A way to put elements of type `A` together.
 pub trait Reducer<A>: Sync {

@@ -3,7 +3,7 @@
 use ndarray::{Dimension, IxDyn};
 use outcore_storage::{Order, Stored};
 
-use super::reducer::{LEAF, Reducer};
+use super::reducer::{LEAF, LEAF_ROWS, Reducer};
 use crate::grouped::{Grouped, Groups};
 use crate::pass::run_bytes;
 use crate::plan::{PassPlan, SLOTS, duration, greatest, refuse, usable};
@@ -40,19 +40,12 @@ impl Axes {
         self.reduced.last().copied().unwrap_or(true)
     }
 
-    /// The rows of a leaf, where neighbours in memory belong to different elements of the result.
-    pub(super) fn leaf_rows(&self) -> usize {
-        const LEAF_ELEMENTS: usize = 16 << 10;
-        let columns = self.shape.slice().last().copied().unwrap_or(1);
-        (LEAF_ELEMENTS / columns.max(1)).clamp(64, LEAF)
-    }
-
     /// Tiles are cut at multiples of this along a group.
     fn unit(&self, group: usize) -> usize {
         let last = self.reduced.len() - 1;
         let unit = match (self.fast_is_reduced(), last - group) {
             (true, 0) => LEAF,
-            (false, 1) => self.leaf_rows(),
+            (false, 1) => LEAF_ROWS,
             _ => 1,
         };
         unit.min(self.shape[group]).max(1)
