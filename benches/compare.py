@@ -16,6 +16,7 @@ against the definition.
 """
 
 import argparse
+import re
 import shutil
 import signal
 import sys

@@ -66,16 +66,16 @@ impl<'a> Job<'a> {
     }
 
     /// Runs an operation with progress on standard error, until it ends or the user interrupts.
-    pub(crate) fn run(
+    pub(crate) fn run<R>(
         &self,
         plan: &Plan,
-        operation: impl FnOnce(Control<'_>) -> outcore_ops::Result<Report>,
-    ) -> Outcome<Report> {
+        operation: impl FnOnce(Control<'_>) -> outcore_ops::Result<R>,
+    ) -> Outcome<R> {
         let meter = Meter::new(self.args.quiet, plan);
         let control = Control::new().on_progress(|progress| meter.show(progress));
-        let report = operation(control.cancelled_by(&INTERRUPTED));
+        let result = operation(control.cancelled_by(&INTERRUPTED));
         meter.finish();
-        Ok(report?)
+        Ok(result?)
     }
 
     /// Tells what was done.

@@ -14,6 +14,11 @@ pub(crate) fn told<T: Element>(value: T) -> (String, Value) {
     with_element!(T::DTYPE, real U => read::<U>(bytes), complex U => read::<U>(bytes))
 }
 
+/// A number without the quotes of those that JSON has not.
+pub(crate) fn plain(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
 fn read<T: Element + Text>(bytes: &[u8]) -> (String, Value) {
     let mut value = [T::default()];
     T::decode(bytes, &mut value).expect("bytes of an element");
@@ -55,7 +60,9 @@ macro_rules! complex {
     ($($type:ty),+) => {$(
         impl Text for Complex<$type> {
             fn text(&self) -> String {
-                format!("({:?}{:+?}j)", self.re, self.im)
+                // A NaN prints without a sign.
+                let plus = if self.im.is_nan() { "+" } else { "" };
+                format!("({:?}{plus}{:+?}j)", self.re, self.im)
             }
 
             fn json(&self) -> Value {
@@ -81,6 +88,7 @@ mod tests {
         assert_eq!(text(told(true)), "True");
         assert_eq!(text(told(Complex::new(1.5_f32, -2.0))), "(1.5-2.0j)");
         assert_eq!(text(told(Complex::new(0.0, f64::INFINITY))), "(0.0+infj)");
+        assert_eq!(text(told(Complex::new(0.0_f32, f32::NAN))), "(0.0+NaNj)");
         assert_eq!(told(0.1_f32).1.to_string(), "0.1");
     }
 }

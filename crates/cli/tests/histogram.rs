@@ -55,6 +55,12 @@ fn a_picture_is_written_where_it_is_asked_for() {
     let ran = run_line(folder.path(), "histogram in.npy --png no/such/folder.png --quiet");
     assert_eq!(ran.code, Some(1));
     assert!(ran.stderr.contains("no/such/folder.png"), "{ran:?}");
+    // What was counted is told all the same.
+    assert!(!ran.stdout.is_empty());
+    let before = fs::read(folder.path().join("in.npy")).unwrap();
+    let ran = run_line(folder.path(), "histogram in.npy --png in.npy --quiet");
+    assert_eq!((ran.code, ran.stdout.as_str()), (Some(1), ""), "{ran:?}");
+    assert!(fs::read(folder.path().join("in.npy")).unwrap() == before);
 }
 
 #[test]

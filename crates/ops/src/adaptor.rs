@@ -247,7 +247,12 @@ pub trait SinkExt<B, D: Dimension>: Sink<B, D> {
 
 impl<B, D: Dimension, S: Sink<B, D> + ?Sized> SinkExt<B, D> for S {}
 
-/// The bytes that reading a window moves, of a source that is read in pieces.
-fn read_bytes<D: Dimension>(sources: &[&dyn Stored<D>], pieces: &[Window<D>]) -> u64 {
-    pieces.iter().flat_map(|piece| sources.iter().map(|source| source.read_bytes(piece))).sum()
+/// The bytes that reading a window moves, of sources that are read in pieces.
+fn read_bytes<D: Dimension>(
+    sources: &[&dyn Stored<D>],
+    pieces: impl Iterator<Item = Window<D>>,
+) -> u64 {
+    let of_piece =
+        |piece: Window<D>| sources.iter().map(|source| source.read_bytes(&piece)).sum::<u64>();
+    pieces.map(of_piece).sum()
 }

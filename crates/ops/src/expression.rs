@@ -35,7 +35,7 @@ pub use cast::Casting;
 use cast::{Cast, Failure};
 use function::constant;
 use parse::{Postfix, parse};
-use pieces::{Sizes, each_piece, under};
+use pieces::{Sizes, pieces, under};
 use program::{Meaning, Program, Step};
 use register::Register;
 pub use source::AnySource;
@@ -235,9 +235,14 @@ impl Evaluation<'_> {
     ///
     /// # Errors
     ///
-    /// If the result is too large to address. While elements are read: if one does not fit and the
-    /// cast is checked.
+    /// If the result is too large to address, or the cast is checked and from complex to real numbers.
+    /// While elements are read: if one does not fit and the cast is checked.
     pub fn astype(mut self, dtype: DType, casting: Casting) -> Result<Self> {
+        let is_real = !dtype.is_complex() && dtype != DType::Bool;
+        if casting == Casting::Checked && self.dtype().is_complex() && is_real {
+            let reason = format!("{self:?} has imaginary parts, which {dtype} cannot hold");
+            return Err(Error::Value(reason));
+        }
         if self.dtype() != dtype {
             self.program.cast(Cast { to: dtype, casting });
         }
@@ -288,32 +293,26 @@ impl Evaluation<'_> {
             .iter()
             .map(|&class| Register::new(class, sizes.register))
             .collect();
-        each_piece(window, self.order, sizes.piece, &mut |piece| {
+        for piece in pieces(window, self.order, sizes.piece) {
             let staged = self.sources.iter().enumerate();
             let staged =
-                staged.map(|(input, source)| source.read(&self.under(input, piece), self.order));
+                staged.map(|(input, source)| source.read(&self.under(input, &piece), self.order));
             let staged = staged.collect::<outcore_storage::Result<Vec<_>>>()?;
+            let mut tile =
+                tile.slice_each_axis_mut(|axis| window.place_of(&piece, axis.axis.index()));
             let whole = Window::whole(piece.shape.clone());
-            each_piece(&whole, self.order, sizes.register, &mut |part| {
-                let computed = self.compute(&staged, &piece.shape, part, &mut registers);
-                computed.map_err(|failure| self.error(failure, piece, part))?;
-                let part = within(window, piece, part);
+            for part in pieces(&whole, self.order, sizes.register) {
+                let computed = self.compute(&staged, &piece.shape, &part, &mut registers);
+                computed.map_err(|failure| self.error(failure, &piece, &part))?;
                 let tile = tile.slice_each_axis_mut(|axis| part.slice(axis.axis.index()));
                 store(&registers[self.program.result], self.order, tile);
-                Ok(())
-            })
-        })
+            }
+        }
+        Ok(())
     }
 
     fn check<T: Operand>(&self, window: &Window<IxDyn>, tile: &IxDyn) -> Result<(), ErrorKind> {
-        if !window.is_inside(&self.shape) {
-            let shape = self.shape.slice().to_vec();
-            return Err(ErrorKind::OutOfBounds { window: window.to_string(), shape });
-        }
-        if *tile != window.shape {
-            let (tile, window) = (tile.slice().to_vec(), window.shape.slice().to_vec());
-            return Err(ErrorKind::WrongShape { tile, window });
-        }
+        window.check(&self.shape, tile)?;
         if T::DTYPE != self.dtype() {
             return Err(ErrorKind::WrongType { expected: T::DTYPE, actual: self.dtype() });
         }
@@ -399,15 +398,6 @@ impl Evaluation<'_> {
     }
 }
 
-/// A part of a piece, counted from the origin of the window that the piece is cut from.
-fn within(window: &Window<IxDyn>, piece: &Window<IxDyn>, part: &Window<IxDyn>) -> Window<IxDyn> {
-    let mut part = part.clone();
-    for axis in 0..part.origin.ndim() {
-        part.origin[axis] += piece.origin[axis] - window.origin[axis];
-    }
-    part
-}
-
 impl Stored<IxDyn> for Evaluation<'_> {
     fn layout(&self) -> Layout<IxDyn> {
         Layout::new(self.shape.clone(), self.order, self.element_bytes(), 0)
@@ -415,16 +405,11 @@ impl Stored<IxDyn> for Evaluation<'_> {
     }
 
     fn read_bytes(&self, window: &Window<IxDyn>) -> u64 {
-        let mut bytes = 0;
-        let counted = each_piece(window, self.order, self.sizes(window).piece, &mut |piece| {
+        let of_piece = |piece: Window<IxDyn>| {
             let inputs = self.sources.iter().enumerate();
-            bytes += inputs
-                .map(|(input, source)| source.read_bytes(&self.under(input, piece)))
-                .sum::<u64>();
-            Ok(())
-        });
-        counted.expect("counting does not fail");
-        bytes
+            inputs.map(|(input, source)| source.read_bytes(&self.under(input, &piece))).sum::<u64>()
+        };
+        pieces(window, self.order, self.sizes(window).piece).map(of_piece).sum()
     }
 
     fn copies(&self) -> usize {

@@ -29,7 +29,7 @@ use crate::control::Control;
 use crate::fourier::{Direction, Norm, Real};
 use crate::lanes::Lanes;
 use crate::pass::{InPlace, run_bytes};
-use crate::plan::{Plan, Report, Run};
+use crate::plan::{Plan, Report, Run, check_shape};
 use crate::tile::Tile;
 use crate::tiling::Tiling;
 use crate::transfer::{Shared, WriteShared, planned_read_bytes};
@@ -261,12 +261,8 @@ where
     }
 
     fn check(&self, shapes: &[&Ix2]) -> Result<()> {
-        let planned = self.sizes.layout.shape();
-        let Some(other) = shapes.iter().find(|shape| **shape != planned) else { return Ok(()) };
-        let (other, planned) = (other.slice(), planned.slice());
-        Err(Error::Shape(format!(
-            "an array of shape {other:?} does not fit a plan for {planned:?}"
-        )))
+        let planned = self.sizes.layout.shape().slice();
+        shapes.iter().try_for_each(|shape| check_shape(shape.slice(), planned))
     }
 
     /// Runs the passes. Sources and sinks are called once for each piece of a tile, so they may be

@@ -121,7 +121,7 @@ impl<T: Element, D: Dimension, G: Generator<T>> Source<T, D> for Generated<T, D,
         window: &Window<D>,
         mut tile: ArrayViewMut<'_, T, D>,
     ) -> outcore_storage::Result<()> {
-        check(window, self.layout.shape(), &tile.raw_dim()).map_err(Error::without_path)?;
+        window.check(self.layout.shape(), &tile.raw_dim()).map_err(Error::without_path)?;
         if window.is_empty() {
             return Ok(());
         }
@@ -141,17 +141,4 @@ impl<T: Element, D: Dimension, G: Generator<T>> Source<T, D> for Generated<T, D,
         }
         Ok(())
     }
-}
-
-/// Whether a window lies inside an array and a tile has its shape.
-fn check<D: Dimension>(window: &Window<D>, shape: &D, tile: &D) -> Result<(), ErrorKind> {
-    if !window.is_inside(shape) {
-        let shape = shape.slice().to_vec();
-        return Err(ErrorKind::OutOfBounds { window: window.to_string(), shape });
-    }
-    if *tile != window.shape {
-        let (tile, window) = (tile.slice().to_vec(), window.shape.slice().to_vec());
-        return Err(ErrorKind::WrongShape { tile, window });
-    }
-    Ok(())
 }

@@ -14,7 +14,7 @@
 //! anywhere; one that works along an axis sees at most three: those outside, the axis, those inside.
 
 use ndarray::{Array, ArrayView, ArrayViewD, ArrayViewMutD, Dimension, IxDyn};
-use outcore_storage::{Layout, Order, Result, STAGING_BYTES, Source, Stored, Window};
+use outcore_storage::{Layout, Order, Result, STAGING_LEN, Source, Stored, Window};
 use std::marker::PhantomData;
 use std::ops::Range;
 
@@ -101,7 +101,8 @@ impl Groups {
                 part.origin[axis] = range.start;
                 part.shape[axis] = range.len();
             }
-            push_contiguous(window, part, &mut boxes);
+            let fits = |part: &_| is_contiguous(window, part) || part.len() <= STAGING_LEN;
+            boxes.extend(part.halved(Order::C, fits));
         }
         boxes
     }
@@ -135,21 +136,11 @@ impl Groups {
     }
 }
 
-/// Halves a part of a window until it is contiguous in the window's tile, or small.
-fn push_contiguous(window: &Window<IxDyn>, part: Window<IxDyn>, boxes: &mut Vec<Window<IxDyn>>) {
+/// Whether a part of a window is contiguous in the window's tile.
+fn is_contiguous(window: &Window<IxDyn>, part: &Window<IxDyn>) -> bool {
     let slowest = part.slowest_axis(Order::C).unwrap_or(0);
-    let contiguous =
-        (slowest + 1..part.shape.ndim()).all(|axis| part.shape[axis] == window.shape[axis]);
-    if contiguous || part.len() * LARGEST_ELEMENT <= STAGING_BYTES {
-        return boxes.push(part);
-    }
-    let (low, high) = part.split_at(slowest, part.shape[slowest] / 2);
-    push_contiguous(window, low, boxes);
-    push_contiguous(window, high, boxes);
+    (slowest + 1..part.shape.ndim()).all(|axis| part.shape[axis] == window.shape[axis])
 }
-
-/// The bytes of the largest element.
-const LARGEST_ELEMENT: usize = 16;
 
 /// Cuts a range of a group of axes into ranges that are boxes of these axes.
 fn whole_parts(lens: &[usize], range: &Range<usize>) -> Vec<Range<usize>> {
@@ -225,7 +216,7 @@ where
             let target = self.groups.ungrouped::<D>(&part);
             let (shape, places) = self.groups.split(&target);
             let mut place =
-                tile.slice_each_axis_mut(|axis| within(window, &part, axis.axis.index()));
+                tile.slice_each_axis_mut(|axis| window.place_of(&part, axis.axis.index()));
             if let Ok(view) = place.view_mut().into_shape_with_order(shape.clone()) {
                 let view = view.permuted_axes(places).into_dimensionality::<D>();
                 self.array.read_tile(&target, view.expect("as many axes as the array"))?;
@@ -251,7 +242,7 @@ where
         for part in self.groups.boxes(window) {
             let target = self.groups.ungrouped::<D>(&part);
             let (shape, places) = self.groups.split(&target);
-            let place = tile.slice_each_axis(|axis| within(window, &part, axis.axis.index()));
+            let place = tile.slice_each_axis(|axis| window.place_of(&part, axis.axis.index()));
             let mut staging = Vec::new();
             if !place.is_standard_layout() {
                 staging.extend(place.iter().copied());
@@ -264,10 +255,4 @@ where
         }
         Ok(())
     }
-}
-
-/// Where a part of a window lies in its tile.
-fn within(window: &Window<IxDyn>, part: &Window<IxDyn>, axis: usize) -> ndarray::Slice {
-    let begin = part.origin[axis] - window.origin[axis];
-    ndarray::Slice::from(begin..begin + part.shape[axis])
 }

@@ -19,8 +19,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use crate::control::Control;
 use crate::ordered::Ordered;
-use crate::plan::{Plan, Report, Run, refuse};
-use crate::sweep::{Sweep, check_shape};
+use crate::plan::{Plan, Report, Run, check_shape, refuse};
+use crate::sweep::Sweep;
 use crate::tile::PerThread;
 use crate::{Error, Resources, Result};
 use bins::Bins;
@@ -175,7 +175,7 @@ impl<T: Ordered, D: Dimension> HistogramPlan<T, D> {
         source: &dyn Source<T, D>,
         control: Control<'_>,
     ) -> Result<(Histogram<T::Float>, Report)> {
-        check_shape(&source.shape(), &self.shape)?;
+        check_shape(source.shape().slice(), self.shape.slice())?;
         let mut run = Run::new(&self.plan, control)?;
         let bins = match self.range {
             Some((low, high)) => Bins::over_range(low, high, self.bins)?,

@@ -15,11 +15,11 @@ use std::marker::PhantomData;
 
 use crate::control::Control;
 use crate::pass::{InPlace, OutOfPlace, run_bytes};
-use crate::plan::{PassPlan, Plan, Report, Run, SLOTS, duration, refuse, usable};
+use crate::plan::{PassPlan, Plan, Report, Run, SLOTS, check_shape, duration, refuse, usable};
 use crate::tile::Tile;
 use crate::tiling::Tiling;
 use crate::transfer::{Shared, planned_read_bytes, staging_bytes};
-use crate::{Error, Resources, Result};
+use crate::{Resources, Result};
 
 /// A kernel on every tile of an array; tiles of one shape, ragged at the ends.
 ///
@@ -289,13 +289,7 @@ impl<A: Element, B: Element, D: Dimension> MapTilesPlan<A, B, D> {
     }
 
     fn check(&self, shape: &D) -> Result<()> {
-        if shape == self.layout.shape() {
-            return Ok(());
-        }
-        let (other, planned) = (shape.slice(), self.layout.shape().slice());
-        Err(Error::Shape(format!(
-            "an array of shape {other:?} does not fit a plan for {planned:?}"
-        )))
+        check_shape(shape.slice(), self.layout.shape().slice())
     }
 }
 

@@ -364,8 +364,21 @@ fn single(wide: f64) -> f32 {
     wide as f32
 }
 
+/// The nearest number of half precision. By way of single precision, but rounded to odd there, so that
+/// only the last rounding counts.
+/// Source: Boldo and Melquiond, "Emulation of a FMA and correctly rounded sums", 2008.
+#[expect(clippy::float_cmp, reason = "whether anything was rounded away")]
+pub(crate) fn half(wide: f64) -> f16 {
+    let near = single(wide);
+    if f64::from(near) == wide || wide.is_nan() {
+        return f16::from_f32(near);
+    }
+    let cut = near.to_bits() - u32::from(f64::from(near).abs() > wide.abs());
+    f16::from_f32(f32::from_bits(cut | 1))
+}
+
 floats! {
-    f16, f16::to_f64, f16::from_f64;
+    f16, f16::to_f64, half;
     f32, f64::from, single;
     f64, |x| x, |x| x;
 }
@@ -425,4 +438,27 @@ macro_rules! complex {
 complex! {
     f32, f64::from, single;
     f64, |x| x, |x| x;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn half_precision_is_rounded_once() {
+        // Just above and just below the middle between two neighbours, and below that of infinity.
+        let close = 40_f64.exp2().recip();
+        let ulp = 10_f64.exp2().recip();
+        assert_eq!(half(1.0 + ulp / 2.0 + close), f16::from_f32(1.000_976_6));
+        assert_eq!(half(1.0 + 1.5 * ulp - close), f16::from_f32(1.000_976_6));
+        assert_eq!(half(-(1.0 + ulp / 2.0 + close)), f16::from_f32(-1.000_976_6));
+        assert_eq!((half(65_519.999_99), half(65_520.0)), (f16::MAX, f16::INFINITY));
+        assert_eq!((half(1e-300), half(1e300)), (f16::ZERO, f16::INFINITY));
+        assert!(half(f64::NAN).is_nan());
+        // What half precision holds stays what it is.
+        for bits in 0..=u16::MAX {
+            let exact = f16::from_bits(bits);
+            assert!(half(exact.to_f64()) == exact || exact.is_nan());
+        }
+    }
 }

@@ -217,7 +217,7 @@ fn single(x: f64) -> f32 {
     x as f32
 }
 
-floats! { f16, u16, f16::from_f64; f32, u32, single; f64, u64, f64::from }
+floats! { f16, u16, crate::number::half; f32, u32, single; f64, u64, f64::from }
 
 /// NumPy's interpolation, from whichever end is nearer, so that it is monotonic.
 fn lerp<F: num_traits::Float>(

@@ -1,5 +1,6 @@
 //! What an operation will do and what that costs, decided before it begins.
 
+use ndarray::{Dimension, IxDyn};
 use std::fmt;
 
 use crate::budget::{Bytes, Resources};
@@ -162,6 +163,17 @@ pub(crate) fn duration<const N: usize>(transfers: [(u64, u64); N], slots: usize)
     transfers.map(each).iter().sum::<f64>() * OVERLAP[slots.clamp(1, SLOTS) - 1]
 }
 
+/// Refuses an array of another shape than the one that was planned for.
+pub(crate) fn check_shape(shape: &[usize], planned: &[usize]) -> Result<()> {
+    if shape == planned {
+        return Ok(());
+    }
+    Err(Error::Shape(format!("an array of shape {shape:?} does not fit a plan for {planned:?}")))
+}
+
+/// Tiles of plain stretches of a file are no larger: longer runs are transferred no faster.
+pub(crate) const PREFERRED_BYTES: usize = 16 << 20;
+
 /// The number of tiles under way at a time.
 pub(crate) fn slots(tiles: usize) -> usize {
     tiles.min(SLOTS)
@@ -194,6 +206,32 @@ pub(crate) fn greatest(most: usize, limit: u64, cost: impl Fn(usize) -> u64) -> 
         if cost(middle) <= limit { low = middle } else { high = middle }
     }
     (low > 0).then_some(low)
+}
+
+/// Lengthens a tile along some axes, one after another, by whole units: as far as the array goes, up to
+/// so many elements, and while its cost is within a limit. `None` if the tile costs more as it is.
+pub(crate) fn grow(
+    tile: &mut IxDyn,
+    shape: &IxDyn,
+    axes: impl IntoIterator<Item = (usize, usize)>,
+    most: usize,
+    limit: u64,
+    cost: impl Fn(&IxDyn) -> u64,
+) -> Option<()> {
+    for (axis, unit) in axes {
+        let others = (0..tile.ndim()).filter(|&other| other != axis);
+        let others: usize = others.map(|other| tile[other].max(1)).product();
+        let units = shape[axis].div_ceil(unit).min(most / others / unit);
+        let units = units.max(tile[axis].div_ceil(unit)).max(1);
+        let length = |units: usize| units.saturating_mul(unit).min(shape[axis]);
+        let longer = |units: usize| {
+            let mut longer = tile.clone();
+            longer[axis] = length(units);
+            longer
+        };
+        tile[axis] = length(greatest(units, limit, |units| cost(&longer(units)))?);
+    }
+    Some(())
 }
 
 #[cfg(test)]

@@ -54,16 +54,20 @@ pub use search::QuantilePlan;
 ///
 /// # Errors
 ///
-/// If a quantile is not within 0 and 1, or the array has no elements.
+/// If there are no quantiles, or one is not within 0 and 1.
 pub fn quantile<'a, D: Dimension>(
     source: &'a impl Stored<D>,
     quantiles: &[f64],
 ) -> Result<Quantile<'a, D>> {
     let layout = source.layout();
+    if quantiles.is_empty() {
+        return Err(Error::Value("there are no quantiles to find".to_owned()));
+    }
     if let Some(wrong) = quantiles.iter().find(|quantile| !(0.0..=1.0).contains(*quantile)) {
         return Err(Error::Value(format!("a quantile is a number from 0 to 1, not {wrong}")));
     }
-    Ok(Quantile { source, layout, quantiles: quantiles.to_vec(), method: Method::Linear })
+    let (quantiles, method) = (quantiles.to_vec(), Method::Linear);
+    Ok(Quantile { source, layout, quantiles, method, written: None })
 }
 
 /// Quantiles to be planned; see [`quantile()`].
@@ -73,6 +77,8 @@ pub struct Quantile<'a, D> {
     layout: Layout<D>,
     quantiles: Vec<f64>,
     method: Method,
+    /// The bytes of a quantile where it is written, if the sink changes its type.
+    written: Option<usize>,
 }
 
 impl<D: Dimension> fmt::Debug for Quantile<'_, D> {
@@ -82,6 +88,13 @@ impl<D: Dimension> fmt::Debug for Quantile<'_, D> {
 }
 
 impl<D: Dimension> Quantile<'_, D> {
+    /// The bytes of a quantile where it is written, if the sink changes its type on the way.
+    #[must_use]
+    pub fn written_bytes(mut self, bytes: usize) -> Self {
+        self.written = Some(bytes);
+        self
+    }
+
     /// What to take where a quantile lies between two elements.
     #[must_use]
     pub fn method(mut self, method: Method) -> Self {

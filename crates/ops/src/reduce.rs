@@ -22,6 +22,7 @@ mod sums;
 pub use extrema::{ArgExtremum, CountNonzero, Extremum, PeakToPeak, Truth};
 pub use reducer::Reducer;
 pub use sums::{Mean, NormOf, Product, SkipNan, Sum, Variance};
+pub(crate) use sums::{Total, side_by_side};
 
 use ndarray::{Array0, Dimension, IxDyn};
 use outcore_storage::{Element, Sink, Source, Stored};
@@ -30,7 +31,7 @@ use std::marker::PhantomData;
 
 use crate::control::Control;
 use crate::grouped::{Grouped, Groups};
-use crate::plan::{Plan, Report, Run};
+use crate::plan::{Plan, Report, Run, check_shape};
 use crate::tiling::Tiling;
 use crate::transfer::Shared;
 use crate::{Error, Resources, Result};
@@ -234,15 +235,8 @@ impl<A: Element, R: Reducer<A>, D: Dimension> ReducePlan<A, R, D> {
         S: Sink<R::Out, E>,
         E: Dimension,
     {
-        for (shape, planned) in
-            [(source.shape().slice(), self.shape.slice()), (sink.shape().slice(), &self.result)]
-        {
-            if shape != planned {
-                let reason =
-                    format!("an array of shape {shape:?} does not fit a plan for {planned:?}");
-                return Err(Error::Shape(reason));
-            }
-        }
+        check_shape(source.shape().slice(), self.shape.slice())?;
+        check_shape(sink.shape().slice(), &self.result)?;
         let sink_groups = Groups::of(&sink.layout(), self.sink_axes());
         let sink = Shared::new(sink);
         let (source, sink) = (

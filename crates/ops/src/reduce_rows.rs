@@ -10,7 +10,7 @@ use std::sync::Mutex;
 
 use crate::control::Control;
 use crate::pass::{ReadOnly, run_bytes};
-use crate::plan::{PassPlan, Plan, Run, SLOTS, greatest, refuse, slots, usable};
+use crate::plan::{PREFERRED_BYTES, PassPlan, Plan, Run, SLOTS, greatest, refuse, slots, usable};
 use crate::tiling::Tiling;
 use crate::transfer::{planned_read_bytes, staging_bytes};
 use crate::{Error, Resources, Result};
@@ -189,7 +189,6 @@ impl RowsPlan {
         element: usize,
         resources: Resources,
     ) -> Result<Self> {
-        const PREFERRED_BYTES: usize = 16 << 20;
         let layout = source.layout();
         let (rows, columns) = layout.shape().into_pattern();
         let cost = |n: usize| {

@@ -27,7 +27,7 @@ use std::sync::Mutex;
 
 use crate::control::Control;
 use crate::grouped::{Grouped, Groups};
-use crate::plan::{Plan, Report, Run};
+use crate::plan::{Plan, Report, Run, check_shape};
 use crate::tiling::Tiling;
 use crate::transfer::Shared;
 use crate::{Error, Resources, Result};
@@ -129,12 +129,7 @@ impl<A: Element, S: Scanner<A>, D: Dimension> ScanPlan<A, S, D> {
         W: Sink<S::Out, D>,
     {
         for shape in [source.shape(), sink.shape()] {
-            if shape != self.shape {
-                let (other, planned) = (shape.slice(), self.shape.slice());
-                let reason =
-                    format!("an array of shape {other:?} does not fit a plan for {planned:?}");
-                return Err(Error::Shape(reason));
-            }
+            check_shape(shape.slice(), self.shape.slice())?;
         }
         let sink_groups = Groups::of(&sink.layout(), self.groups.axes().to_vec());
         let sink = Shared::new(sink);

@@ -22,8 +22,8 @@ use std::sync::Mutex;
 
 use crate::control::Control;
 use crate::ordered::Ordered;
-use crate::plan::{Plan, Report, Run, refuse};
-use crate::sweep::{Sweep, check_shape};
+use crate::plan::{Plan, Report, Run, check_shape, refuse};
+use crate::sweep::Sweep;
 use crate::tile::PerThread;
 use crate::{Histogram, Resources, Result};
 use moments::Moments;
@@ -167,7 +167,7 @@ impl<T: Ordered, D: Dimension> StatsPlan<T, D> {
         source: &dyn Source<T, D>,
         control: Control<'_>,
     ) -> Result<(Stats<T>, Report)> {
-        check_shape(&source.shape(), &self.shape)?;
+        check_shape(source.shape().slice(), self.shape.slice())?;
         let mut run = Run::new(&self.plan, control)?;
         let summary = Mutex::new(Summary::<T>::new(self.plan.resources.threads.get()));
         // Tiles are parts of the file without gaps, in its order.

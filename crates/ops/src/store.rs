@@ -23,7 +23,10 @@ use std::marker::PhantomData;
 use crate::control::Control;
 use crate::grouped::{Grouped, Groups};
 use crate::pass::{InPlace, run_bytes};
-use crate::plan::{PassPlan, Plan, Report, Run, SLOTS, duration, greatest, refuse, usable};
+use crate::plan::{
+    PREFERRED_BYTES, PassPlan, Plan, Report, Run, SLOTS, check_shape, duration, grow, refuse,
+    usable,
+};
 use crate::tile::Tile;
 use crate::tiling::Tiling;
 use crate::transfer::{Shared, planned_read_bytes, staging_bytes};
@@ -146,8 +149,6 @@ struct Choice {
 
 /// How much shorter runs are to be written that have pages in common with others: so much dearer.
 const SHARED_PAGES: u64 = 8;
-/// Tiles of a copy that keeps the order are no larger.
-const PREFERRED_BYTES: u64 = 16 << 20;
 
 impl Sizes<'_> {
     fn keeps_order(&self) -> bool {
@@ -177,16 +178,10 @@ impl Sizes<'_> {
             tile[axis] = left.clamp(1, shape[axis].max(1));
             left = left.div_ceil(tile[axis]);
         }
-        let most =
-            if self.keeps_order() { PREFERRED_BYTES / self.element as u64 } else { u64::MAX };
-        let most = usize::try_from(most).unwrap_or(usize::MAX);
+        let most = if self.keeps_order() { PREFERRED_BYTES / self.element } else { usize::MAX };
         (self.cost(len(&tile), slots) <= limit && len(&tile) <= most.max(1)).then_some(())?;
-        for &axis in self.to_sink.iter().rev() {
-            let others = len(&tile) / tile[axis];
-            let longest = shape[axis].min(most / others).max(tile[axis]);
-            let fits = |length: usize| self.cost(length.saturating_mul(others), slots);
-            tile[axis] = greatest(longest, limit, fits)?;
-        }
+        let axes = self.to_sink.iter().rev().map(|&axis| (axis, 1));
+        grow(&mut tile, &shape, axes, most, limit, |tile| self.cost(len(tile), slots))?;
         let tiling = Tiling::new(shape, tile, Order::C);
         let slots = slots.min(tiling.len()).max(1);
         let memory = self.cost(len(tiling.tile()), slots);
@@ -280,12 +275,7 @@ impl<T: Element, D: Dimension> StorePlan<T, D> {
         S: Sink<T, D>,
     {
         for shape in [source.shape(), sink.shape()] {
-            if shape != self.shape {
-                let (other, planned) = (shape.slice(), self.shape.slice());
-                let reason =
-                    format!("an array of shape {other:?} does not fit a plan for {planned:?}");
-                return Err(Error::Shape(reason));
-            }
+            check_shape(shape.slice(), self.shape.slice())?;
         }
         let sink_layout = sink.layout();
         let sink = Shared::new(sink);

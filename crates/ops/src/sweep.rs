@@ -7,16 +7,14 @@
 //! ```
 
 use ndarray::{ArrayView, Dimension};
-use outcore_storage::{Element, Source, Stored, Window};
+use outcore_storage::{Element, Order, Source, Stored, Window};
 
 use crate::pass::{ReadOnly, run_bytes};
-use crate::plan::{PassPlan, Run, SLOTS, greatest, slots, usable};
+use crate::plan::{PREFERRED_BYTES, PassPlan, Run, SLOTS, greatest, slots, usable};
 use crate::tiling::Tiling;
 use crate::transfer::{planned_read_bytes, staging_bytes};
-use crate::{Error, Resources, Result};
+use crate::{Resources, Result};
 
-/// Tiles of these bytes are long enough for any disk.
-const PREFERRED_BYTES: usize = 16 << 20;
 /// Tiles that are shorter cost time, so only where the budget leaves no other choice.
 const WORTHWHILE_BYTES: usize = 64 << 10;
 
@@ -32,6 +30,8 @@ pub(crate) struct Sweep<D> {
     stored: usize,
     /// How often the source copies what it reads.
     copies: usize,
+    /// The order in which tiles are read, whatever that of the source that is read.
+    pub(crate) order: Order,
 }
 
 impl<D: Dimension> Sweep<D> {
@@ -46,7 +46,8 @@ impl<D: Dimension> Sweep<D> {
         }
         let tiling = Tiling::new(layout.shape().clone(), tile, layout.order());
         let copies = source.copies();
-        Self { tiling, element: size_of::<T>(), stored: layout.element_bytes(), copies }
+        let (stored, order) = (layout.element_bytes(), layout.order());
+        Self { tiling, element: size_of::<T>(), stored, copies, order }
     }
 
     /// The whole array as one tile.
@@ -76,7 +77,8 @@ impl<D: Dimension> Sweep<D> {
             return Ok(one);
         }
         let lanes = greatest(most, limit, |lanes| cost(&of(lanes)));
-        lanes.map(of).ok_or_else(|| cost(&of(1)).min(cost(&one)))
+        let lanes = lanes.map(of).or_else(|| (cost(&one) <= limit).then(|| one.clone()));
+        lanes.ok_or_else(|| cost(&of(1)).min(cost(&one)))
     }
 
     /// Whether tiles are long enough not to be slow.
@@ -126,12 +128,7 @@ impl<D: Dimension> Sweep<D> {
             tile_bytes: self.tile_bytes(),
             run_bytes_read: run_bytes(source, &self.tiling),
             run_bytes_written: 0,
-            bytes_read: planned_read_bytes(
-                source,
-                &self.tiling,
-                source.layout().order(),
-                size_of::<T>(),
-            ),
+            bytes_read: planned_read_bytes(source, &self.tiling, self.order, size_of::<T>()),
             bytes_written: 0,
             memory: self.bytes().saturating_add(beside),
         }
@@ -147,20 +144,11 @@ impl<D: Dimension> Sweep<D> {
     ) -> Result<()> {
         run.pass(&ReadOnly {
             tiling: &self.tiling,
-            order: source.layout().order(),
+            order: self.order,
             source,
             kernel: |_: &Window<D>, tile: ArrayView<'_, T, D>| {
                 each(tile.as_slice_memory_order().expect("a tile is contiguous"));
             },
         })
     }
-}
-
-/// Refuses an array of another shape than the one that was planned for.
-pub(crate) fn check_shape<D: Dimension>(shape: &D, planned: &D) -> Result<()> {
-    if shape == planned {
-        return Ok(());
-    }
-    let (other, planned) = (shape.slice(), planned.slice());
-    Err(Error::Shape(format!("an array of shape {other:?} does not fit a plan for {planned:?}")))
 }

@@ -631,7 +631,10 @@ proptest! {
         let all = [("x", AnySource::I8(&x)), ("y", AnySource::F32(&y))];
         let text = words.join(if scrambled(seed, 0).is_multiple_of(2) { " " } else { "" });
         if let Ok(source) = with_named(&text, &all) {
-            let result = source.astype(DType::F64, Casting::Checked).unwrap();
+            // A checked cast refuses imaginary parts before anything is read.
+            let casting =
+                if source.dtype().is_complex() { Casting::Unsafe } else { Casting::Checked };
+            let result = source.astype(DType::F64, casting).unwrap();
             let window = Window::whole(result.shape());
             let _ = part::<f64>(&result, &window);
         }

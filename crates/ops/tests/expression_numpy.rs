@@ -11,59 +11,12 @@ use outcore_ops::{AnySource, Evaluation, Expression};
 use outcore_storage::{
     ByteOrder, DType, Element, FileArray, FileArrayMut, FileInfo, Options, Source, Window,
 };
-use std::env;
-use std::ffi::OsString;
-use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use support::python::{Python, python};
 use support::{ORDERS, folder, scrambled, skipped};
 
-/// A Python with NumPy 2; why there is none, unless one was asked for by name.
-fn python() -> Result<OsString, String> {
-    let asked = env::var_os("OUTCORE_PYTHON");
-    let python = asked.clone().unwrap_or_else(|| "python3".into());
-    let check = "import numpy; assert numpy.__version__ >= '2.1', numpy.__version__";
-    let output = Command::new(&python).args(["-c", check]).output();
-    let reason = match output {
-        Ok(output) if output.status.success() => return Ok(python),
-        Ok(output) => String::from_utf8_lossy(&output.stderr).trim().to_owned(),
-        Err(error) => error.to_string(),
-    };
-    assert!(asked.is_none(), "OUTCORE_PYTHON is no Python with NumPy 2: {reason}");
-    Err(format!("{} is no Python with NumPy 2: {reason}", python.display()))
-}
-
-/// One Python process that answers line by line.
-struct Python {
-    child: Child,
-    stdin: ChildStdin,
-    stdout: BufReader<ChildStdout>,
-}
-
-impl Python {
-    fn new(python: OsString) -> Self {
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/expression_cases.py");
-        let mut command = Command::new(python);
-        command.arg(script).stdin(Stdio::piped()).stdout(Stdio::piped());
-        let mut child = command.spawn().unwrap();
-        let (stdin, stdout) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
-        Self { child, stdin, stdout: BufReader::new(stdout) }
-    }
-
-    fn ask(&mut self, words: &[&str]) -> String {
-        writeln!(self.stdin, "{}", words.join("\t")).unwrap();
-        let mut answer = String::new();
-        self.stdout.read_line(&mut answer).unwrap();
-        assert!(!answer.is_empty(), "Python failed on {words:?}: see standard error");
-        answer.trim().to_owned()
-    }
-
-    fn finish(self) {
-        let Self { mut child, stdin, .. } = self;
-        drop(stdin);
-        assert!(child.wait().unwrap().success());
-    }
-}
+/// Types are promoted as NumPy 2 does it.
+const NUMPY_2: &str = "import numpy; assert numpy.__version__ >= '2.1', numpy.__version__";
 
 /// Evaluates an expression with `T` as the type of a [`DType`].
 macro_rules! with_type {
@@ -183,7 +136,7 @@ fn files(python: &mut Python, folder: &Path) -> Vec<(DType, PathBuf)> {
             let byte_order = if number % 3 == 0 { ByteOrder::Big } else { ByteOrder::Little };
             let (name, descr) = (path.display().to_string(), dtype.descr(byte_order));
             let (order, seed) = (ORDERS[order].to_string(), files.len().to_string());
-            let made = python.ask(&["make", &name, &descr, &order, shape, &seed]);
+            let made = python.ask(&["make", &name, &descr, &order, shape, &seed].join("\t"));
             assert_eq!(made, "done");
             files.push((dtype, path));
         }
@@ -215,7 +168,7 @@ fn agree(
             inputs.iter().map(|(name, path)| format!("{name}={}", path.display())).collect();
         let mut words = vec!["check", &to, &text];
         words.extend(arguments.iter().map(String::as_str));
-        let answer = python.ask(&words);
+        let answer = python.ask(&words.join("\t"));
         let types: Vec<_> = inputs
             .iter()
             .map(|(name, path)| format!("{name}: {}", FileInfo::of_npy(path).unwrap().dtype))
@@ -238,8 +191,8 @@ fn agree(
 
 #[test]
 fn arithmetic_is_numpys_to_the_last_bit() {
-    let mut python = match python() {
-        Ok(python) => Python::new(python),
+    let mut python = match python(NUMPY_2) {
+        Ok(python) => Python::start(python, &support::script("expression_cases.py"), &[]),
         Err(reason) => return skipped("arithmetic_is_numpys_to_the_last_bit", &reason),
     };
     let folder = folder().unwrap();
@@ -258,8 +211,8 @@ fn arithmetic_is_numpys_to_the_last_bit() {
 
 #[test]
 fn functions_are_numpys_to_a_few_ulps() {
-    let mut python = match python() {
-        Ok(python) => Python::new(python),
+    let mut python = match python(NUMPY_2) {
+        Ok(python) => Python::start(python, &support::script("expression_cases.py"), &[]),
         Err(reason) => return skipped("functions_are_numpys_to_a_few_ulps", &reason),
     };
     let folder = folder().unwrap();

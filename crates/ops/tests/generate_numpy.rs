@@ -13,29 +13,15 @@ use outcore_storage::{ByteOrder, Element, FileArray, Output, Source, Window};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
-use std::env;
 use std::ffi::OsString;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use support::python::python;
 use support::{folder, skipped};
 
 /// Cases of each type.
 const CASES: usize = 12;
-
-/// A Python with NumPy; why there is none, unless one was asked for by name.
-fn python() -> Result<OsString, String> {
-    let asked = env::var_os("OUTCORE_PYTHON");
-    let python = asked.clone().unwrap_or_else(|| "python3".into());
-    let output = Command::new(&python).args(["-c", "import numpy"]).output();
-    let reason = match output {
-        Ok(output) if output.status.success() => return Ok(python),
-        Ok(output) => String::from_utf8_lossy(&output.stderr).trim().to_owned(),
-        Err(error) => error.to_string(),
-    };
-    assert!(asked.is_none(), "OUTCORE_PYTHON is no Python with NumPy: {reason}");
-    Err(format!("{} is no Python with NumPy: {reason}", python.display()))
-}
 
 fn whole<T: Element, D: Dimension>(source: &impl Source<T, D>) -> Array<T, D> {
     let mut tile = Array::from_elem(source.shape(), T::default());
@@ -127,7 +113,7 @@ impl Cases {
 
 #[test]
 fn steps_and_indices_are_those_of_numpy() {
-    let python = match python() {
+    let python = match python("import numpy") {
         Ok(python) => python,
         Err(reason) => return skipped("steps_and_indices_are_those_of_numpy", &reason),
     };
@@ -170,7 +156,7 @@ fn steps_and_indices_are_those_of_numpy() {
 #[test]
 fn normal_numbers_are_the_quantiles_of_their_words() {
     const LEN: usize = 20_000;
-    let python = match python() {
+    let python = match python("import numpy") {
         Ok(python) => python,
         Err(reason) => return skipped("normal_numbers_are_the_quantiles_of_their_words", &reason),
     };

@@ -10,7 +10,7 @@ use outcore_storage::{Element, FileArray, FileArrayMut, Order, Window};
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 use std::path::Path;
-use support::numpy::{self, NumPy, with_real};
+use support::numpy::{self, with_real};
 use support::watch::Counting;
 use support::{ORDERS, in_order, needed, resources, scrambled};
 
@@ -200,7 +200,7 @@ fn of_file<T: Ordered>(
 #[test]
 fn histograms_of_numpys_files_are_numpys() {
     let test = "histograms_of_numpys_files_are_numpys";
-    let Some(mut numpy) = NumPy::start("numpy_cases.py", test) else { return };
+    let Some(mut python) = numpy::start("numpy_cases.py", test) else { return };
     let folder = support::folder().unwrap();
     let kinds = vec!["normal", "wide", "few", "same", "nan", "infinite", "empty"];
     let bins = prop_oneof![1_usize..20, Just(10), Just(64), Just(100), 100_usize..2000];
@@ -216,7 +216,7 @@ fn histograms_of_numpys_files_are_numpys() {
         let range = range.map(|(low, width): (f64, f64)| (low, low + width));
         let path = |side: &str| folder.path().join(format!("{side}-{number}.npy"));
         let (input, edges, counts) = (path("in"), path("edges"), path("counts"));
-        file.make(&mut numpy, &input, number);
+        file.make(&mut python, &input, number);
         let limits = range.map_or("all".to_owned(), |(low, high)| format!("{low:?},{high:?}"));
         let found = with_real!(file.dtype, T => of_file::<T>(&input, &file, *bins, range).map(|found| {
             save(&edges, found.edges);
@@ -224,7 +224,7 @@ fn histograms_of_numpys_files_are_numpys() {
         }));
         let edges = if found.is_ok() { edges.display().to_string() } else { "none".to_owned() };
         let (input, counts) = (input.display(), counts.display());
-        let answer = numpy.ask(&format!("histogram {input} {edges} {counts} {bins} {limits}"));
+        let answer = python.ask(&format!("histogram {input} {edges} {counts} {bins} {limits}"));
         match found {
             Ok(()) => assert_eq!(answer, "same", "{case:?}"),
             Err(error) => assert!(answer.starts_with("error: "), "{case:?}: {error} {answer}"),
@@ -232,5 +232,5 @@ fn histograms_of_numpys_files_are_numpys() {
         if answer == "same" { same += 1 } else { errors += 1 }
     }
     assert!(same > 250 && errors > 20, "{same} histograms and {errors} errors show little");
-    numpy.finish();
+    python.finish();
 }

@@ -10,7 +10,7 @@ use outcore_storage::{Element, FileArray, FileArrayMut, Order, Stored, Window};
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 use std::path::Path;
-use support::numpy::{self, NumPy, with_real};
+use support::numpy::{self, with_real};
 use support::watch::Counting;
 use support::{ORDERS, in_order, needed, resources, scrambled};
 
@@ -23,13 +23,15 @@ fn field<T: Ordered>(shape: &[usize], order: Order, seed: u64, kind: u64) -> Arr
     let next = || {
         index += 1;
         let bits = scrambled(seed, index) >> (64 - T::BITS);
+        // About the middle of all keys lie zero, of floating-point and of signed numbers.
+        let middle = 1_u64 << (T::BITS - 1);
         let key = match kind {
+            _ if T::BITS == 1 => bits % 2,
             0 => bits,
-            1 => bits % 7 * 3,
-            _ => bits % 1000 + (1 << (T::BITS - 1)),
+            1 => middle + bits % 7 * 3 - 9.min(middle),
+            _ => middle - 50.min(middle) + bits % 100,
         };
-        let element =
-            T::from_key(key % (1 << (T::BITS - 1)) * 2 % (1_u64 << (T::BITS - 1)).max(2) + key % 2);
+        let element = T::from_key(key);
         if element.is_nan() { T::from_key(1 << (T::BITS - 1)) } else { element }
     };
     in_order(&Array::from_shape_simple_fn(IxDyn(shape), next), order)
@@ -307,6 +309,7 @@ fn what_cannot_be_answered_is_refused_in_a_sentence() {
         let error = quantile(&field, &[0.5, wrong]).unwrap_err();
         sentence(&error, &["from 0 to 1", &wrong.to_string()]);
     }
+    sentence(&quantile(&field, &[]).unwrap_err(), &["no quantiles"]);
     let request = quantile(&field, &[0.5]).unwrap();
     sentence(
         &request.plan::<f32>(Budget::new(1 << 20)).unwrap_err(),
@@ -320,6 +323,17 @@ fn what_cannot_be_answered_is_refused_in_a_sentence() {
     let mut out = ArrayD::<f32>::zeros(plan.output_shape());
     assert_eq!(out.shape(), [0, 2]);
     plan.run(&field, &mut out, |found| found.below, Control::new()).unwrap();
+}
+
+/// Two lanes that are too long for three tiles, and together longer than tiles are otherwise.
+#[test]
+fn the_budget_that_a_refusal_names_is_enough_for_few_long_lanes() {
+    let layout = outcore_storage::Layout::new(ndarray::Ix2(2, 4_456_448), Order::C, 4, 0).unwrap();
+    let request = quantile(&layout, &[0.5]).unwrap();
+    let along = |bytes| request.plan_along::<f32, f32>(1, resources(bytes, 1));
+    let least = needed(along);
+    assert_eq!(along(least).unwrap().plan().passes[0].tiles, 1);
+    assert!(along(least - 1).is_err());
 }
 
 #[test]
@@ -372,7 +386,7 @@ fn quantiles_of<T: Ordered, B: Element>(
 #[test]
 fn quantiles_of_numpys_files_are_numpys() {
     let test = "quantiles_of_numpys_files_are_numpys";
-    let Some(mut numpy) = NumPy::start("numpy_cases.py", test) else { return };
+    let Some(mut python) = numpy::start("numpy_cases.py", test) else { return };
     let folder = support::folder().unwrap();
     let kinds = vec!["normal", "wide", "few", "same", "nan", "infinite"];
     let q = prop_oneof![Just(0.0), Just(1.0), Just(0.5), Just(0.25), 0.0..=1.0];
@@ -386,7 +400,7 @@ fn quantiles_of_numpys_files_are_numpys() {
         let (file, method, quantiles, axis) = &case;
         let path = |side: &str| folder.path().join(format!("{side}-{number}.npy"));
         let (input, output) = (path("in"), path("out"));
-        file.make(&mut numpy, &input, number);
+        file.make(&mut python, &input, number);
         let count = file.shape.len();
         let axis = axis.filter(|_| count > 0).map(|index| index.index(count));
         let how = (file, *method, axis);
@@ -399,8 +413,8 @@ fn quantiles_of_numpys_files_are_numpys() {
         let method = format!("{method:?}").to_lowercase();
         let quantiles: Vec<_> = quantiles.iter().map(|q| format!("{q:?}")).collect();
         let (input, output, quantiles) = (input.display(), output.display(), quantiles.join(" "));
-        let answer = numpy.ask(&format!("quantile {input} {output} {method} {axis} {quantiles}"));
+        let answer = python.ask(&format!("quantile {input} {output} {method} {axis} {quantiles}"));
         assert_eq!(answer, "same", "{case:?}");
     }
-    numpy.finish();
+    python.finish();
 }

@@ -5,22 +5,15 @@
 
 mod support;
 
-use ndarray::{Array1, ArrayD, Axis, IxDyn, ShapeBuilder};
+use ndarray::{Array1, ArrayD, Axis, IxDyn};
 use outcore_ops::{Control, CumExtremum, CumProd, CumSum, Error, Scanner, scan};
 use outcore_storage::{Element, Order};
 use proptest::prelude::*;
 use support::watch::Counting;
-use support::{ORDERS, resources};
+use support::{ORDERS, integers, resources};
 
 fn elements(shape: &[usize], order: Order, seed: u64) -> ArrayD<i32> {
-    let mut array = ArrayD::zeros(IxDyn(shape).set_f(order == Order::F));
-    let mut state = seed.wrapping_mul(2).wrapping_add(1);
-    for element in &mut array {
-        state =
-            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        *element = i32::try_from((state >> 33) % 2001).unwrap() - 1000;
-    }
-    array
+    integers(shape, order, seed, 1000)
 }
 
 fn scans<A: Element, S: Scanner<A> + Copy>(

@@ -14,11 +14,8 @@ use outcore_storage::{
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
-use std::env;
-use std::ffi::OsString;
-use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use support::python::{Python, python};
 use support::{Number, ORDERS, bound, folder, resources, skipped};
 
 const CASES: usize = 150;
@@ -57,52 +54,6 @@ fn cases() -> Vec<Case> {
     });
     let mut runner = TestRunner::deterministic();
     (0..CASES).map(|_| strategy.new_tree(&mut runner).unwrap().current()).collect()
-}
-
-/// A Python with SciPy; why there is none, unless one was asked for by name.
-fn python() -> Result<OsString, String> {
-    let asked = env::var_os("OUTCORE_PYTHON");
-    let python = asked.clone().unwrap_or_else(|| "python3".into());
-    let output = Command::new(&python).args(["-c", "import numpy, scipy.fft"]).output();
-    let reason = match output {
-        Ok(output) if output.status.success() => return Ok(python),
-        Ok(output) => String::from_utf8_lossy(&output.stderr).trim().to_owned(),
-        Err(error) => error.to_string(),
-    };
-    assert!(asked.is_none(), "OUTCORE_PYTHON is no Python with SciPy: {reason}");
-    Err(format!("{} is no Python with SciPy: {reason}", python.display()))
-}
-
-/// One Python process that answers line by line.
-struct Python {
-    child: Child,
-    stdin: ChildStdin,
-    stdout: BufReader<ChildStdout>,
-}
-
-impl Python {
-    fn new(python: OsString) -> Self {
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scipy_cases.py");
-        let mut command = Command::new(python);
-        command.arg(script).stdin(Stdio::piped()).stdout(Stdio::piped());
-        let mut child = command.spawn().unwrap();
-        let (stdin, stdout) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
-        Self { child, stdin, stdout: BufReader::new(stdout) }
-    }
-
-    fn ask(&mut self, command: &str) -> String {
-        writeln!(self.stdin, "{command}").unwrap();
-        let mut answer = String::new();
-        self.stdout.read_line(&mut answer).unwrap();
-        assert!(!answer.is_empty(), "Python failed on {command}: see standard error");
-        answer.trim().to_owned()
-    }
-
-    fn finish(self) {
-        let Self { mut child, stdin, .. } = self;
-        drop(stdin);
-        assert!(child.wait().unwrap().success());
-    }
 }
 
 /// Evaluates an expression with `T` as a file's type.
@@ -180,8 +131,8 @@ impl Case {
 
 #[test]
 fn transforms_of_numpys_files_agree_with_scipy() {
-    let mut python = match python() {
-        Ok(python) => Python::new(python),
+    let mut python = match python("import numpy, scipy.fft") {
+        Ok(python) => Python::start(python, &support::script("scipy_cases.py"), &[]),
         Err(reason) => return skipped("transforms_of_numpys_files_agree_with_scipy", &reason),
     };
     let folder = folder().unwrap();

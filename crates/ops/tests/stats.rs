@@ -7,7 +7,7 @@ use ndarray::{Array, Array2, ArrayD, IxDyn};
 use outcore_ops::{Budget, Control, Error, Ordered, Stats, stats};
 use outcore_storage::{FileArray, Order};
 use std::collections::BTreeSet;
-use support::numpy::{self, NumPy, with_real};
+use support::numpy::{self, with_real};
 use support::watch::Counting;
 use support::{ORDERS, float, in_order, needed, noise, resources};
 
@@ -57,6 +57,19 @@ fn results_have_the_same_bits_by_every_plan() {
         }
     }
     // The two arrays have the same elements in the order of the file.
+    let bits_of = |field: &ndarray::ArrayD<f64>| {
+        let mut results = BTreeSet::new();
+        for budget in [1 << 20, 64 << 20] {
+            // Planned for C order, and run on an array that is not.
+            let layout = outcore_storage::Layout::new(IxDyn(&[301, 7]), Order::C, 8, 0).unwrap();
+            let plan = stats(&layout).plan::<f64>(resources(budget, 2)).unwrap();
+            results.insert(bits(&plan.run(field, Control::new()).unwrap().0));
+        }
+        results
+    };
+    let field = Array::from_shape_fn(IxDyn(&[301, 7]), |at| noise(2, (at[0] * 7 + at[1]) as u64));
+    let columns = support::in_order(&field, Order::F);
+    assert_eq!(bits_of(&field), bits_of(&columns));
     assert_eq!(results.len(), 1);
     assert!(tiles.len() > 3, "the plans are too much alike: {tiles:?}");
 }
@@ -127,7 +140,7 @@ fn of_file<T: Ordered>(path: &std::path::Path, file: &numpy::File) -> Vec<f64> {
 #[test]
 fn statistics_of_numpys_files_are_those_of_the_definition() {
     let test = "statistics_of_numpys_files_are_those_of_the_definition";
-    let Some(mut numpy) = NumPy::start("numpy_cases.py", test) else { return };
+    let Some(mut python) = numpy::start("numpy_cases.py", test) else { return };
     let folder = support::folder().unwrap();
     let kinds = vec!["normal", "few", "same", "nan", "infinite", "empty"];
     for (number, file) in numpy::cases(300, numpy::File::any(kinds)).into_iter().enumerate() {
@@ -136,9 +149,9 @@ fn statistics_of_numpys_files_are_those_of_the_definition() {
             file.shape.push(0);
         }
         let input = folder.path().join(format!("{number}.npy"));
-        file.make(&mut numpy, &input, number);
+        file.make(&mut python, &input, number);
         let found = with_real!(file.dtype, T => of_file::<T>(&input, &file));
-        let answer = numpy.ask(&format!("stats {}", input.display()));
+        let answer = python.ask(&format!("stats {}", input.display()));
         let expected: Vec<f64> = answer.split(' ').map_while(|x| x.parse().ok()).collect();
         let spread = expected.get(8).copied().unwrap_or(f64::NAN);
         for (place, (&found, &expected)) in found.iter().zip(&expected).enumerate() {
@@ -158,5 +171,5 @@ fn statistics_of_numpys_files_are_those_of_the_definition() {
         }
         assert!(expected.len() == 11 || file.kind == "empty" || expected[0] == 0.0, "{answer}");
     }
-    numpy.finish();
+    python.finish();
 }

@@ -14,7 +14,6 @@ use crate::access::{Access, ReadOnly, ReadWrite};
 use crate::direct::{DirectFile, Failed, PAGE};
 use crate::dirty::Dirty;
 use crate::element::swap_bytes;
-use crate::source::check;
 use crate::{
     ByteOrder, Element, Error, ErrorKind, Format, Layout, Options, Order, Result, Sink, Source,
     Stored, Window,
@@ -23,6 +22,8 @@ use crate::{
 /// Bytes that one call holds besides the caller's tile, where the tile cannot be read or written in
 /// place: another order in memory than in the file, a foreign byte order, or `bool`.
 pub const STAGING_BYTES: usize = 256 << 10;
+/// The elements of any type that take no more than [`STAGING_BYTES`].
+pub const STAGING_LEN: usize = STAGING_BYTES / 16;
 
 /// A [`FileArray`] that can be written.
 pub type FileArrayMut<T, D> = FileArray<T, D, ReadWrite>;
@@ -152,7 +153,7 @@ impl<T: Element, D: Dimension> FileArray<T, D, ReadWrite> {
     /// If the window reaches outside the array, and as [`flush`](Self::flush).
     pub fn flush_window(&self, window: impl Into<Window<D>>) -> Result<()> {
         let window = window.into();
-        check(&window, self.layout.shape(), &window.shape).map_err(|kind| self.error(kind))?;
+        window.check(self.layout.shape(), &window.shape).map_err(|kind| self.error(kind))?;
         self.sync(File::sync_data, || format!("failed to sync window {window}"))
     }
 
@@ -168,7 +169,7 @@ impl<T: Element, D: Dimension> FileArray<T, D, ReadWrite> {
     /// Writes through a shared reference; the order of overlapping writes is unspecified.
     pub(crate) fn write_shared(&self, window: &Window<D>, tile: ArrayView<'_, T, D>) -> Result<()> {
         self.check_poison()?;
-        check(window, self.layout.shape(), &tile.raw_dim()).map_err(|kind| self.error(kind))?;
+        window.check(self.layout.shape(), &tile.raw_dim()).map_err(|kind| self.error(kind))?;
         if let Some(elements) = packed(&tile, self.layout.order()) {
             return self.write_packed(window, elements);
         }
@@ -321,7 +322,7 @@ impl<T: Element, D: Dimension, A: Access> FileArray<T, D, A> {
     #[expect(clippy::missing_panics_doc, reason = "the vector has the length of its shape")]
     pub fn read_window(&self, window: impl Into<Window<D>>) -> Result<Array<T, D>> {
         let window = window.into();
-        check(&window, self.layout.shape(), &window.shape).map_err(|kind| self.error(kind))?;
+        window.check(self.layout.shape(), &window.shape).map_err(|kind| self.error(kind))?;
         let mut elements = Vec::new();
         elements.try_reserve_exact(window.len()).map_err(|error| {
             let action = format!("failed to hold window {window} in memory");
@@ -462,7 +463,7 @@ impl<T: Element, D: Dimension, A: Access> Stored<D> for FileArray<T, D, A> {
 
 impl<T: Element, D: Dimension, A: Access> Source<T, D> for FileArray<T, D, A> {
     fn read_tile(&self, window: &Window<D>, mut tile: ArrayViewMut<'_, T, D>) -> Result<()> {
-        check(window, self.layout.shape(), &tile.raw_dim()).map_err(|kind| self.error(kind))?;
+        window.check(self.layout.shape(), &tile.raw_dim()).map_err(|kind| self.error(kind))?;
         if let Some(elements) = packed_mut(&mut tile, self.layout.order()) {
             return self.read_packed(window, elements);
         }

@@ -21,42 +21,13 @@ pub use permuted::Permuted;
 pub use reshaped::Reshaped;
 pub use sliced::Sliced;
 
-use ndarray::{ArrayViewMut, Dimension, ShapeBuilder, Slice};
+use ndarray::{ArrayViewMut, Dimension, ShapeBuilder};
 
-use crate::{Error, ErrorKind, Order, Result, STAGING_BYTES, Window};
-
-/// The bytes of the largest element: what is read by the way is bounded by them.
-const LARGEST_ELEMENT: usize = 16;
+use crate::{Error, ErrorKind, Order, Result, STAGING_LEN};
 
 /// Whether so many elements may be read by the way.
 fn is_small(len: usize) -> bool {
-    len.saturating_mul(LARGEST_ELEMENT) <= STAGING_BYTES
-}
-
-/// Where a part of a window lies in its tile, along an axis.
-fn within<D: Dimension>(window: &Window<D>, part: &Window<D>, axis: usize) -> Slice {
-    let begin = part.origin[axis] - window.origin[axis];
-    Slice::from(begin..begin + part.shape[axis])
-}
-
-/// Halves a window until its parts satisfy a condition, which single elements must.
-fn halved<D: Dimension>(
-    window: Window<D>,
-    order: Order,
-    fits: &impl Fn(&Window<D>) -> bool,
-    parts: &mut Vec<Window<D>>,
-) {
-    if window.is_empty() {
-        return;
-    }
-    match window.slowest_axis(order) {
-        Some(axis) if !fits(&window) => {
-            let (low, high) = window.split_at(axis, window.shape[axis] / 2);
-            halved(low, order, fits, parts);
-            halved(high, order, fits, parts);
-        }
-        _ => parts.push(window),
-    }
+    len <= STAGING_LEN
 }
 
 /// Memory for a window that is read by the way.

@@ -55,7 +55,7 @@ pub use buffer::Buffer;
 pub use dtype::{ByteOrder, DType};
 pub use element::{Element, Pod};
 pub use error::{Error, ErrorKind, Result};
-pub use file_array::{FileArray, FileArrayMut, STAGING_BYTES};
+pub use file_array::{FileArray, FileArrayMut, STAGING_BYTES, STAGING_LEN};
 pub use info::{FileInfo, Format};
 pub use layout::{Layout, Order, Runs};
 pub use lazy::{Broadcast, Permuted, Reshaped, Sliced};

@@ -19,7 +19,6 @@ use std::path::Path;
 
 use crate::access::{Access, CopyOnWrite, ReadOnly, ReadWrite, Writable};
 use crate::options::{array as file_array, check_len};
-use crate::source::check;
 use crate::{
     ByteOrder, DType, Error, ErrorKind, FileArray, FileArrayMut, Layout, Order, Pod, Result,
     Source, Stored, Window,
@@ -316,7 +315,7 @@ impl<T: Pod, D: Dimension> MappedArray<T, D, ReadWrite> {
     /// If the window reaches outside the array, and as [`flush`](Self::flush).
     pub fn flush_window(&self, window: impl Into<Window<D>>) -> Result<()> {
         let (window, layout) = (window.into(), &self.array.layout);
-        check(&window, layout.shape(), &window.shape).map_err(|kind| self.array.error(kind))?;
+        window.check(layout.shape(), &window.shape).map_err(|kind| self.array.error(kind))?;
         let mut runs = layout.runs(&window);
         let run_len = runs.run_len();
         let Some(first) = runs.next() else { return Ok(()) };
@@ -483,7 +482,7 @@ impl<T: Pod, D: Dimension, A: Access> Stored<D> for MappedArray<T, D, A> {
 impl<T: Pod, D: Dimension, A: Access> Source<T, D> for MappedArray<T, D, A> {
     fn read_tile(&self, window: &Window<D>, tile: ArrayViewMut<'_, T, D>) -> Result<()> {
         let shape = self.array.layout.shape();
-        check(window, shape, &tile.raw_dim()).map_err(|kind| self.array.error(kind))?;
+        window.check(shape, &tile.raw_dim()).map_err(|kind| self.array.error(kind))?;
         self.view().read_tile(window, tile)
     }
 }

@@ -6,7 +6,7 @@
 
 use ndarray::{ArrayBase, ArrayView, ArrayViewMut, Data, DataMut, Dimension};
 
-use crate::{Error, ErrorKind, Layout, Order, Result, Window};
+use crate::{Error, Layout, Order, Result, Window};
 
 /// Something with a shape, whose elements lie somewhere in some order.
 pub trait Stored<D: Dimension> {
@@ -172,7 +172,7 @@ where
     D: Dimension,
 {
     fn read_tile(&self, window: &Window<D>, mut tile: ArrayViewMut<'_, T, D>) -> Result<()> {
-        check(window, &self.raw_dim(), &tile.raw_dim()).map_err(Error::without_path)?;
+        window.check(&self.raw_dim(), &tile.raw_dim()).map_err(Error::without_path)?;
         tile.assign(&self.slice_each_axis(|axis| window.slice(axis.axis.index())));
         Ok(())
     }
@@ -185,25 +185,8 @@ where
     D: Dimension,
 {
     fn write_tile(&mut self, window: &Window<D>, tile: ArrayView<'_, T, D>) -> Result<()> {
-        check(window, &self.raw_dim(), &tile.raw_dim()).map_err(Error::without_path)?;
+        window.check(&self.raw_dim(), &tile.raw_dim()).map_err(Error::without_path)?;
         self.slice_each_axis_mut(|axis| window.slice(axis.axis.index())).assign(&tile);
         Ok(())
     }
-}
-
-/// Whether a window lies inside an array and a tile has its shape.
-pub(crate) fn check<D: Dimension>(
-    window: &Window<D>,
-    shape: &D,
-    tile: &D,
-) -> Result<(), ErrorKind> {
-    if !window.is_inside(shape) {
-        let shape = shape.slice().to_vec();
-        return Err(ErrorKind::OutOfBounds { window: window.to_string(), shape });
-    }
-    if *tile != window.shape {
-        let (tile, window) = (tile.slice().to_vec(), window.shape.slice().to_vec());
-        return Err(ErrorKind::WrongShape { tile, window });
-    }
-    Ok(())
 }

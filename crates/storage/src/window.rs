@@ -4,7 +4,7 @@ use ndarray::{Dim, Dimension, Ix, Ix1, Slice};
 use std::fmt;
 use std::ops::Range;
 
-use crate::Order;
+use crate::{ErrorKind, Order};
 
 /// A box of indices: where it begins and how long it is, along each axis.
 ///
@@ -71,6 +71,23 @@ impl<D: Dimension> Window<D> {
             )
     }
 
+    /// Checks that the window lies inside an array and that a tile has its shape.
+    ///
+    /// # Errors
+    ///
+    /// If one of them does not.
+    pub fn check(&self, shape: &D, tile: &D) -> Result<(), ErrorKind> {
+        if !self.is_inside(shape) {
+            let shape = shape.slice().to_vec();
+            return Err(ErrorKind::OutOfBounds { window: self.to_string(), shape });
+        }
+        if *tile != self.shape {
+            let (tile, window) = (tile.slice().to_vec(), self.shape.slice().to_vec());
+            return Err(ErrorKind::WrongShape { tile, window });
+        }
+        Ok(())
+    }
+
     /// The two windows on both sides of an index, counted from this window's origin.
     ///
     /// # Panics
@@ -83,6 +100,28 @@ impl<D: Dimension> Window<D> {
         high.origin[axis] += index;
         high.shape[axis] -= index;
         (low, high)
+    }
+
+    /// Where a part of this window lies in its tile, along an axis, as ndarray's slice.
+    pub fn place_of(&self, part: &Self, axis: usize) -> Slice {
+        let begin = part.origin[axis] - self.origin[axis];
+        Slice::from(begin..begin + part.shape[axis])
+    }
+
+    /// Halves the window until its parts satisfy a condition or are single elements. The parts keep
+    /// the longest runs and are in the order of memory; an empty window has none.
+    pub fn halved(self, order: Order, fits: impl Fn(&Self) -> bool) -> impl Iterator<Item = Self> {
+        // What is left to be halved, from the last to the first.
+        let mut rest = if self.is_empty() { vec![] } else { vec![self] };
+        std::iter::from_fn(move || {
+            loop {
+                let part = rest.pop()?;
+                let axis = part.slowest_axis(order).filter(|_| !fits(&part));
+                let Some(axis) = axis else { return Some(part) };
+                let (low, high) = part.split_at(axis, part.shape[axis] / 2);
+                rest.extend([high, low]);
+            }
+        })
     }
 
     /// The axis to halve so that both halves keep the longest runs: the slowest that has a middle.

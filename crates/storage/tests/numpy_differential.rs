@@ -11,12 +11,12 @@ use outcore_storage::{ByteOrder, DType, FileArray, Options, Order};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
-use std::env;
 use std::ffi::OsString;
 use std::fs;
 use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use support::python::python;
 use support::{
     BYTE_ORDERS, ORDERS, VERSIONS, folder, golden, numbered, skipped, with_dtype, write_numbered,
 };
@@ -66,20 +66,6 @@ fn cases() -> Vec<Case> {
     (0..CASES).map(|_| strategy.new_tree(&mut runner).unwrap().current()).collect()
 }
 
-/// A Python with numpy; why there is none, unless one was asked for by name.
-fn python() -> Result<OsString, String> {
-    let asked = env::var_os("OUTCORE_PYTHON");
-    let python = asked.clone().unwrap_or_else(|| "python3".into());
-    let output = Command::new(&python).args(["-c", "import numpy"]).output();
-    let reason = match output {
-        Ok(output) if output.status.success() => return Ok(python),
-        Ok(output) => String::from_utf8_lossy(&output.stderr).trim().to_owned(),
-        Err(error) => error.to_string(),
-    };
-    assert!(asked.is_none(), "OUTCORE_PYTHON is no Python with NumPy: {reason}");
-    Err(format!("{} is no Python with NumPy: {reason}", python.display()))
-}
-
 /// Has numpy check the files of a folder and write its own; the differences that it finds.
 fn compare(python: OsString, folder: &Path, lines: &str) -> String {
     let mut child = Command::new(python)
@@ -97,7 +83,7 @@ fn compare(python: OsString, folder: &Path, lines: &str) -> String {
 
 #[test]
 fn files_are_numpys_byte_for_byte() {
-    let python = match python() {
+    let python = match python("import numpy") {
         Ok(python) => python,
         Err(reason) => return skipped("files_are_numpys_byte_for_byte", &reason),
     };

@@ -69,14 +69,10 @@ where
 }
 
 fn cast(args: &Args, info: &FileInfo, source: AnySource<'_>, dtype: DType) -> Outcome<()> {
-    let path = info.path.display();
-    if info.dtype.is_complex() && !dtype.is_complex() && args.cast == CastArg::Checked {
-        let from = info.dtype;
-        return Err(format!("{path}: {from} has imaginary parts, which {dtype} cannot hold, unless --cast drops them").into());
-    }
     let itself = Expression::parse("x")?;
     let inputs = [("x", source)];
-    let converted = itself.bind(&inputs)?.astype(dtype, args.cast.into())?;
+    let named = |error| format!("{}: {error}", info.path.display());
+    let converted = itself.bind(&inputs)?.astype(dtype, args.cast.into()).map_err(named)?;
     with_element!(dtype,
         real T => copy::<T>(args, info, &converted),
         complex T => copy::<T>(args, info, &converted)

@@ -1,13 +1,14 @@
 //! `outcore histogram`: how many elements of an array lie between which numbers.
 
+use half::f16;
 use ndarray::IxDyn;
 use outcore_ops::{Histogram, Ordered, histogram};
-use outcore_storage::{FileInfo, Source};
+use outcore_storage::{DType, FileArray, FileInfo, Source};
 use serde_json::json;
 use std::fmt::Debug;
 use std::path::{Path, PathBuf};
 
-use crate::args::{RawArgs, ResourceArgs};
+use crate::args::{OutputArgs, RawArgs, ResourceArgs};
 use crate::blocks::bars;
 use crate::element::with_wide;
 use crate::job::{Job, JobArgs, Outcome, json_number};
@@ -54,6 +55,15 @@ const BAR_LEN: usize = 40;
 
 pub(crate) fn run(args: &Args) -> Outcome<()> {
     let info = args.raw.describe(&args.input)?;
+    if let Some(png) = args.png.clone() {
+        // A picture may be replaced, but not the input.
+        OutputArgs { output: png, force: true }.check(&args.input)?;
+    }
+    if info.dtype == DType::F16 {
+        // Bins have edges of the type of the elements.
+        let file: FileArray<f16, IxDyn> = args.raw.open(&info)?;
+        return count::<f16>(args, &info, &file);
+    }
     let (path, dtype) = (info.path.display(), info.dtype);
     let complex = format!("{path}: holds {dtype}; complex numbers have no order and so no bins");
     with_wide!(args.raw, &info, Err(complex.into()), |source, T, narrow| {
@@ -76,20 +86,14 @@ where
     if !job.announce(counting.plan())? {
         return Ok(());
     }
-    let mut found = None;
-    let report = job.run(counting.plan(), |control| {
-        let (histogram, report) = counting.run(&source, control)?;
-        found = Some(histogram);
-        Ok(report)
-    });
-    let report = report?;
-    let found = found.expect("a run that succeeds has a result");
+    let (found, report) = job.run(counting.plan(), |control| counting.run(&source, control))?;
+    let edges: Vec<_> = found.edges.iter().map(json_number).collect();
+    let result = json!({ "edges": edges, "counts": found.counts });
+    job.finish_with(counting.plan(), &report, result, &text(&found))?;
     if let Some(png) = &args.png {
         draw(png, info, &found).map_err(|error| format!("{}: {error}", png.display()))?;
     }
-    let edges: Vec<_> = found.edges.iter().map(json_number).collect();
-    let result = json!({ "edges": edges, "counts": found.counts });
-    job.finish_with(counting.plan(), &report, result, &text(&found))
+    Ok(())
 }
 
 /// A line for each bin: its edges, its count, its bar.

@@ -8,9 +8,10 @@ use serde_json::{Value, json};
 use std::fmt::Debug;
 use std::path::PathBuf;
 
-use crate::args::{OutputArgs, RawArgs, ResourceArgs};
+use crate::args::{OutputArgs, RawArgs, ResourceArgs, axis_of};
 use crate::element::with_wide;
 use crate::job::{Job, JobArgs, Outcome, json_number};
+use crate::value::plain;
 
 /// Find quantiles of an array of any size, or along an axis; 0.5 is the median
 #[derive(Debug, clap::Args)]
@@ -55,7 +56,7 @@ pub(crate) fn run(args: &Args) -> Outcome<()> {
     let info = args.raw.describe(&args.input)?;
     match args.axis {
         None => run_whole(args, &info),
-        Some(axis) => run_along(args, &info, self::axis(&info, axis)?),
+        Some(axis) => run_along(args, &info, axis_of(&info, axis)?),
     }
 }
 
@@ -121,31 +122,11 @@ fn whole<T: Ordered>(
     if !job.announce(search.plan())? {
         return Ok(());
     }
-    let mut found = Vec::new();
-    let report = job.run(search.plan(), |control| {
-        let (quantiles, report) = search.run(&source, control)?;
-        found = quantiles;
-        Ok(report)
-    })?;
+    let (found, report) = job.run(search.plan(), |control| search.run(&source, control))?;
     let pairs = || args.quantiles.iter().zip(found.iter().map(&value));
     let lines: Vec<_> = pairs().map(|(q, value)| format!("{q}  {}", plain(&value))).collect();
     let result = pairs().map(|(q, value)| json!({ "quantile": q, "value": value })).collect();
     job.finish_with(search.plan(), &report, result, &lines.join("\n"))
-}
-
-/// A number without the quotes of those that JSON has not.
-fn plain(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
-}
-
-/// The axis counted from the first one.
-fn axis(info: &FileInfo, axis: isize) -> Outcome<usize> {
-    let count = info.shape.len();
-    let counted = if axis < 0 { count.checked_add_signed(axis) } else { axis.try_into().ok() };
-    counted.filter(|&axis| axis < count).ok_or_else(|| {
-        let (path, shape) = (info.path.display(), &info.shape);
-        format!("{path}: has shape {shape:?} with {count} axes, and no axis {axis}").into()
-    })
 }
 
 fn run_along(args: &Args, info: &FileInfo, axis: usize) -> Outcome<()> {
@@ -181,6 +162,7 @@ fn along<T: Ordered, B: Element, N: Element>(
 ) -> Outcome<()> {
     let job = Job::new("quantile", &args.job);
     let request = quantile(&source, &args.quantiles)?.method(args.method);
+    let request = request.written_bytes(size_of::<N>());
     let lanes = request.plan_along::<T, B>(axis, args.resources.resources());
     let lanes = lanes.map_err(|error| format!("{}: {error}", info.path.display()))?;
     let shape = IxDyn(lanes.output_shape());

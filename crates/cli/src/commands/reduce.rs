@@ -69,63 +69,30 @@ enum Operation {
 
 pub(crate) fn run(args: &Args) -> Outcome<()> {
     let info = args.raw.describe(&args.input)?;
-    if let Some(output) = &args.output {
-        OutputArgs { output: output.clone(), force: args.force }.check(&args.input)?;
+    if let Some(output) = args.output() {
+        output.check(&args.input)?;
     }
     match args.operation {
-        Operation::Min => native(args, &info, Extremum::min()),
-        Operation::Max => native(args, &info, Extremum::max()),
-        Operation::Ptp => native(args, &info, PeakToPeak),
+        Operation::Min | Operation::Max | Operation::Ptp => with_element!(info.dtype,
+            real T => native::<T>(args, &info, &args.raw.open(&info)?),
+            complex T => native::<T>(args, &info, &args.raw.open(&info)?)
+        ),
         _ => with_total!(args.raw, &info, |source| wide(args, &info, source)),
     }
 }
 
-/// Of any type, which the result has too.
-fn native<R>(args: &Args, info: &FileInfo, reducer: R) -> Outcome<()>
-where
-    R: AnyReducer,
-{
-    with_element!(info.dtype,
-        real T => {
-            let file: FileArray<T, IxDyn> = args.raw.open(info)?;
-            reducer.of::<T>(args, info, &file)
-        },
-        complex T => {
-            let file: FileArray<T, IxDyn> = args.raw.open(info)?;
-            reducer.of::<T>(args, info, &file)
-        }
-    )
-}
-
-/// A reducer of elements of any type.
-trait AnyReducer {
-    fn of<T: Number>(
-        self,
-        args: &Args,
-        info: &FileInfo,
-        source: &dyn Source<T, IxDyn>,
-    ) -> Outcome<()>;
-}
-
-impl AnyReducer for Extremum {
-    fn of<T: Number>(
-        self,
-        args: &Args,
-        info: &FileInfo,
-        source: &dyn Source<T, IxDyn>,
-    ) -> Outcome<()> {
-        go(args, info, source, self)
+impl Args {
+    fn output(&self) -> Option<OutputArgs> {
+        self.output.clone().map(|output| OutputArgs { output, force: self.force })
     }
 }
 
-impl AnyReducer for PeakToPeak {
-    fn of<T: Number>(
-        self,
-        args: &Args,
-        info: &FileInfo,
-        source: &dyn Source<T, IxDyn>,
-    ) -> Outcome<()> {
-        go(args, info, source, self)
+/// Of any type, which the result has too.
+fn native<T: Number>(args: &Args, info: &FileInfo, file: &FileArray<T, IxDyn>) -> Outcome<()> {
+    match args.operation {
+        Operation::Min => go::<T, _>(args, info, file, Extremum::min()),
+        Operation::Max => go::<T, _>(args, info, file, Extremum::max()),
+        _ => go::<T, _>(args, info, file, PeakToPeak),
     }
 }
 
@@ -174,13 +141,12 @@ where
     if !job.announce(plan)? {
         return Ok(());
     }
-    let Some(output) = &args.output else {
+    let Some(output) = args.output() else {
         let mut result = ArrayD::from_elem(IxDyn(shape), R::Out::default());
         let report = job.run(plan, |control| reduction.run(&source, &mut result, control))?;
         let (text, json) = value::told(*result.first().expect("one element"));
         return job.finish_with(plan, &report, json, &text);
     };
-    let output = OutputArgs { output: output.clone(), force: args.force };
     let layout = Layout::new(IxDyn(shape), source.layout().order(), size_of::<R::Out>(), 0);
     let mut output = output.create::<R::Out, IxDyn>(&layout.expect("no larger than the input"))?;
     let report = job.run(plan, |control| reduction.run(&source, &mut output, control))?;

@@ -11,6 +11,7 @@ use super::histogram::text;
 use crate::args::{RawArgs, ResourceArgs};
 use crate::element::with_wide;
 use crate::job::{Job, JobArgs, Outcome, json_number};
+use crate::value::plain;
 
 /// Tell what an array of any size holds: counts, extremes, mean, moments, a small histogram
 #[derive(Debug, clap::Args)]
@@ -50,23 +51,14 @@ fn tell<T: Ordered>(
     if !job.announce(leaves.plan())? {
         return Ok(());
     }
-    let mut found = None;
-    let report = job.run(leaves.plan(), |control| {
-        let (stats, report) = leaves.run(&source, control)?;
-        found = Some(stats);
-        Ok(report)
-    });
-    let (report, found) = (report?, found.expect("a run that succeeds has a result"));
+    let (found, report) = job.run(leaves.plan(), |control| leaves.run(&source, control))?;
     let rows = rows(&found, extreme);
     let mut result: serde_json::Map<_, _> =
         rows.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
     let (edges, counts) = (&found.histogram.edges, &found.histogram.counts);
     let edges: Vec<_> = edges.iter().map(json_number).collect();
     result.insert("histogram".to_owned(), json!({ "edges": edges, "counts": counts }));
-    let line = |(name, value): &(&str, Value)| {
-        let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-        format!("{name:10}  {value}")
-    };
+    let line = |(name, value): &(&str, Value)| format!("{name:10}  {}", plain(value));
     let mut lines: Vec<_> = rows.iter().map(line).collect();
     lines.push(text(&found.histogram));
     job.finish_with(leaves.plan(), &report, result.into(), lines.join("\n").trim_end())

@@ -2,6 +2,9 @@
 
 #![allow(dead_code, unused_imports, reason = "every test file uses a part of it")]
 
+#[path = "../../../../tests/support/python.rs"]
+pub(crate) mod python;
+
 use ndarray::{Array2, Ix2};
 use num_complex::Complex;
 use outcore_storage::{ByteOrder, Element, FileArray, FileArrayMut, Options, Order, Window};

@@ -12,8 +12,8 @@ use super::read_bytes;
 /// An element that becomes one of type `B`, as `numpy.ndarray.astype` does it: integers wrap,
 /// floating-point numbers are rounded or cut off, and of complex numbers the real part is left.
 pub trait Cast<B: Element>: Element {
-    /// The nearest element of the other type. A floating-point number outside an integer's range
-    /// becomes the end of the range, and a NaN zero.
+    /// The nearest element of the other type. A floating-point number becomes the nearest integer of 64
+    /// bits first, and that wraps; a NaN becomes zero.
     fn wrapping(self) -> B;
 
     /// The same, unless the other type is an integer that cannot hold the number.
@@ -70,7 +70,7 @@ macro_rules! integers {
         $(
             impl<A: Parts> Cast<$type> for A {
                 fn wrapping(self) -> $type {
-                    self.whole().map_or_else(|| self.real() as $type, |whole| whole as $type)
+                    self.whole().map_or_else(|| wrapped(self.real()) as $type, |whole| whole as $type)
                 }
 
                 fn checked(self) -> Option<$type> {
@@ -104,11 +104,17 @@ macro_rules! others {
     clippy::cast_possible_truncation,
     clippy::cast_precision_loss,
     clippy::cast_sign_loss,
+    clippy::cast_possible_wrap,
     clippy::cast_lossless,
     reason = "integers wrap and numbers are rounded"
 )]
 mod conversions {
     use super::{Cast, Complex, Parts, f16};
+
+    /// The nearest integer of 64 bits; a positive one may take the place of the sign.
+    fn wrapped(x: f64) -> u64 {
+        if x < 0.0 { (x as i64).cast_unsigned() } else { x as u64 }
+    }
 
     integers!(i8, i16, i32, i64, u8, u16, u32, u64);
 
@@ -123,7 +129,7 @@ mod conversions {
 
     others! {
         bool, |x: A| x.real() != 0.0 || x.imaginary() != 0.0;
-        f16, |x: A| f16::from_f64(x.real());
+        f16, |x: A| crate::number::half(x.real());
         f32, A::single;
         f64, A::real;
         Complex<f32>, |x: A| Complex::new(x.single(), x.imaginary() as f32);
@@ -155,7 +161,7 @@ impl<D: Dimension, S: Stored<D>, A, B> Stored<D> for CastSource<S, A, B> {
 
     fn read_bytes(&self, window: &Window<D>) -> u64 {
         let pieces = pieces(window, self.source.layout().order(), size_of::<A>());
-        read_bytes(&[&self.source], &pieces)
+        read_bytes(&[&self.source], pieces)
     }
 
     fn copies(&self) -> usize {
@@ -230,6 +236,9 @@ mod tests {
     fn integers_wrap_and_are_rounded_once() {
         assert_eq!(Cast::<i8>::wrapping(300_i64), 44);
         assert_eq!(Cast::<u64>::wrapping(-1_i8), u64::MAX);
+        assert_eq!((Cast::<i8>::wrapping(300.7), Cast::<i8>::wrapping(f32::NAN)), (44, 0));
+        assert_eq!(Cast::<u16>::wrapping(-1.0), u16::MAX);
+        assert_eq!(Cast::<i64>::wrapping(-1e300), i64::MIN);
         // By way of double precision this would be rounded twice, to 2^60.
         let close = (1_i64 << 60) + (1 << 36) + 1;
         assert_eq!(

@@ -34,7 +34,7 @@ impl<D: Dimension, S: Stored<D>, A, F> Stored<D> for MapSource<S, A, F> {
 
     fn read_bytes(&self, window: &Window<D>) -> u64 {
         let pieces = pieces(window, self.source.layout().order(), size_of::<A>());
-        read_bytes(&[&self.source], &pieces)
+        read_bytes(&[&self.source], pieces)
     }
 
     fn copies(&self) -> usize {

@@ -1,6 +1,6 @@
 //! Small parts of a window, through which elements go on their way.
 
-use ndarray::{Array, ArrayView, ArrayViewMut, AxisDescription, Dimension, ShapeBuilder, Slice};
+use ndarray::{Array, ArrayView, ArrayViewMut, Dimension, ShapeBuilder};
 use outcore_storage::{Element, Order, STAGING_BYTES, Window};
 
 /// Halves a window until elements of so many bytes for each part are no more than [`STAGING_BYTES`].
@@ -8,26 +8,9 @@ pub(super) fn pieces<D: Dimension>(
     window: &Window<D>,
     order: Order,
     element_bytes: usize,
-) -> Vec<Window<D>> {
-    let mut pieces = Vec::new();
-    push_pieces(window.clone(), order, STAGING_BYTES / element_bytes.max(1), &mut pieces);
-    pieces
-}
-
-fn push_pieces<D: Dimension>(
-    window: Window<D>,
-    order: Order,
-    most: usize,
-    pieces: &mut Vec<Window<D>>,
-) {
-    match window.slowest_axis(order) {
-        Some(axis) if window.len() > most => {
-            let (low, high) = window.split_at(axis, window.shape[axis] / 2);
-            push_pieces(low, order, most, pieces);
-            push_pieces(high, order, most, pieces);
-        }
-        _ => pieces.push(window),
-    }
+) -> impl Iterator<Item = Window<D>> {
+    let most = STAGING_BYTES / element_bytes.max(1);
+    window.clone().halved(order, move |piece| piece.len() <= most)
 }
 
 /// The part of a tile that belongs to a piece of its window.
@@ -36,7 +19,7 @@ pub(super) fn part<'a, T, D: Dimension>(
     window: &Window<D>,
     piece: &Window<D>,
 ) -> ArrayView<'a, T, D> {
-    tile.slice_each_axis(|axis| place(window, piece, &axis))
+    tile.slice_each_axis(|axis| window.place_of(piece, axis.axis.index()))
 }
 
 /// The same of a tile that is filled.
@@ -45,13 +28,7 @@ pub(super) fn part_mut<'a, T, D: Dimension>(
     window: &Window<D>,
     piece: &Window<D>,
 ) -> ArrayViewMut<'a, T, D> {
-    tile.slice_each_axis_mut(|axis| place(window, piece, &axis))
-}
-
-fn place<D: Dimension>(window: &Window<D>, piece: &Window<D>, axis: &AxisDescription) -> Slice {
-    let axis = axis.axis.index();
-    let begin = piece.origin[axis] - window.origin[axis];
-    Slice::from(begin..begin + piece.shape[axis])
+    tile.slice_each_axis_mut(|axis| window.place_of(piece, axis.axis.index()))
 }
 
 /// Memory for a piece.

@@ -59,7 +59,7 @@ macro_rules! zip {
 
             fn read_bytes(&self, window: &Window<D>) -> u64 {
                 let pieces = pieces(window, self.layout().order(), Self::ELEMENT_BYTES);
-                read_bytes(&[$(&self.$field as &dyn Stored<D>),+], &pieces)
+                read_bytes(&[$(&self.$field as &dyn Stored<D>),+], pieces)
             }
 
             fn copies(&self) -> usize {

@@ -3,7 +3,8 @@
 use num_complex::Complex;
 use outcore_storage::DType;
 
-use super::register::{Register, Wide};
+use super::kernel::each;
+use super::register::Register;
 use super::scalar::limits;
 use super::types::Class;
 
@@ -14,14 +15,15 @@ pub(super) struct Cast {
     pub(super) casting: Casting,
 }
 
-/// What becomes of floating-point numbers that an integer type cannot hold. Other conversions never
-/// fail: integers wrap, fractions are rounded or cut off, and imaginary parts are left out.
+/// What becomes of floating-point numbers that an integer type cannot hold, and of imaginary parts that
+/// a real type cannot. Other conversions never fail: integers wrap, fractions are rounded or cut off.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Casting {
     /// They are errors.
     #[default]
     Checked,
-    /// They become the nearest integer of 64 bits, which wraps, and a NaN becomes 0.
+    /// They become the nearest integer of 64 bits, which wraps, and a NaN becomes 0; imaginary parts are
+    /// left out.
     Unsafe,
 }
 
@@ -92,6 +94,9 @@ impl Cast {
             Class::I64 => each(from, to, |x| wide(x).re as i64),
             // Beyond the limits it wraps as a signed integer does.
             Class::U64 => each(from, to, |x| wrapped(wide(x).re)),
+            Class::F32 if self.to == DType::F16 => {
+                each(from, to, |x| crate::number::half(wide(x).re).to_f32());
+            }
             Class::F32 => each(from, to, |x| wide(x).re as f32),
             Class::F64 => each(from, to, |x| wide(x).re),
             Class::C32 => each(from, to, |x| Complex::new(wide(x).re as f32, wide(x).im as f32)),
@@ -104,10 +109,4 @@ impl Cast {
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "wrapping is meant")]
 fn wrapped(x: f64) -> u64 {
     if x < 0.0 { (x as i64).cast_unsigned() } else { x as u64 }
-}
-
-fn each<A: Copy, B: Wide>(from: &[A], to: &mut Register, f: impl Fn(A) -> B) {
-    let to = B::of_mut(to);
-    to.clear();
-    to.extend(from.iter().map(|&x| f(x)));
 }

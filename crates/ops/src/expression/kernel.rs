@@ -12,7 +12,8 @@ use super::number::{self, Integer};
 use super::register::{Register, Wide};
 use super::sine;
 
-fn each<A: Copy, B: Wide>(from: &[A], to: &mut Register, f: impl Fn(A) -> B) {
+/// A function of every value.
+pub(super) fn each<A: Copy, B: Wide>(from: &[A], to: &mut Register, f: impl Fn(A) -> B) {
     let to = B::of_mut(to);
     to.clear();
     to.extend(from.iter().map(|&x| f(x)));

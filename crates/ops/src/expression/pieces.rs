@@ -1,7 +1,7 @@
 //! How a window is cut: pieces for which inputs are staged, and parts of them that fill registers.
 
 use ndarray::{Dimension, IxDyn};
-use outcore_storage::{Order, Result, STAGING_BYTES, Window};
+use outcore_storage::{Order, STAGING_BYTES, Window};
 
 /// The most values of a register: those of a handful of registers fit the first cache.
 const REGISTER_LEN: usize = 1024;
@@ -28,21 +28,13 @@ impl Sizes {
     }
 }
 
-/// Halves a window until its parts have at most so many elements. An empty one has no parts.
-pub(super) fn each_piece(
+/// The parts of a window with at most so many elements.
+pub(super) fn pieces(
     window: &Window<IxDyn>,
     order: Order,
     most: usize,
-    each: &mut impl FnMut(&Window<IxDyn>) -> Result<()>,
-) -> Result<()> {
-    if window.is_empty() {
-        return Ok(());
-    }
-    let axis = window.slowest_axis(order).filter(|_| window.len() > most);
-    let Some(axis) = axis else { return each(window) };
-    let (low, high) = window.split_at(axis, window.shape[axis] / 2);
-    each_piece(&low, order, most, each)?;
-    each_piece(&high, order, most, each)
+) -> impl Iterator<Item = Window<IxDyn>> + use<> {
+    window.clone().halved(order, move |piece| piece.len() <= most)
 }
 
 /// The window of an array that a window of what it is broadcast to is made of.

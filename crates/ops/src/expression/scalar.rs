@@ -3,7 +3,6 @@
 //! `2 * a` is of the type of `a` (NEP 50, "Promotion rules for Python scalars"). Among themselves
 //! such numbers follow Python: `2 / 3` is a fraction, and `7 // 2` an integer.
 
-use half::f16;
 use num_complex::Complex;
 use outcore_storage::DType;
 
@@ -92,7 +91,9 @@ impl Weak {
                 }
                 of_class(value, Class::of(dtype))
             }
-            (Class::F32, _) if dtype == DType::F16 => Scalar::F32(f16::from_f64(wide.re).to_f32()),
+            (Class::F32, _) if dtype == DType::F16 => {
+                Scalar::F32(crate::number::half(wide.re).to_f32())
+            }
             (Class::F32, _) => Scalar::F32(wide.re as f32),
             (Class::F64, _) => Scalar::F64(wide.re),
             (Class::C32, _) => Scalar::C32(Complex::new(wide.re as f32, wide.im as f32)),

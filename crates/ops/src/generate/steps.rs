@@ -221,7 +221,7 @@ pub trait OfF64: Element {
 
 impl OfF64 for f16 {
     fn of_f64(value: f64) -> Self {
-        Self::from_f64(value)
+        crate::number::half(value)
     }
 }
 

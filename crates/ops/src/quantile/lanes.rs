@@ -19,9 +19,9 @@ use std::marker::PhantomData;
 use super::{Between, Place, Quantile, ranks};
 use crate::control::Control;
 use crate::ordered::Ordered;
-use crate::plan::{Plan, Report, Run, refuse};
+use crate::plan::{Plan, Report, Run, check_shape, refuse};
 use crate::stream::Pass;
-use crate::sweep::{Sweep, check_shape};
+use crate::sweep::Sweep;
 use crate::tile::{PerThread, Tile, gathered_len};
 use crate::transfer::{Io, Shared, WriteShared, staging_bytes};
 use crate::{Error, Resources, Result};
@@ -97,8 +97,9 @@ impl<D: Dimension> Quantile<'_, D> {
         let sweep = Sweep::fit::<T>(self.source, Some(axis), resources, beside);
         let sweep = sweep.map_err(|cost| refuse(&operation, cost, resources))?;
         let mut pass = sweep.pass::<T>("lanes", self.source, beside(&sweep));
-        pass.bytes_written = output.iter().product::<usize>() as u64 * size_of::<B>() as u64;
-        pass.run_bytes_written = (sweep.lanes(axis) * size_of::<B>()) as u64;
+        let written = self.written.unwrap_or(size_of::<B>());
+        pass.bytes_written = (output.iter().product::<usize>() * written) as u64;
+        pass.run_bytes_written = (sweep.lanes(axis) * written) as u64;
         let (output_bytes, passes) = (pass.bytes_written, vec![pass]);
         let plan =
             Plan { operation, resources, passes, output_bytes, scratch_bytes: 0, kept_bytes: 0 };
@@ -138,16 +139,10 @@ impl<T: Ordered, B: Element, D: Dimension> QuantileAlongPlan<T, B, D> {
         convert: impl Fn(Between<T>) -> B + Sync,
         control: Control<'_>,
     ) -> Result<Report> {
-        check_shape(&source.shape(), &self.shape)?;
-        if sink.shape().slice() != self.output {
-            let (shape, planned) = (sink.shape(), &self.output);
-            let shape = shape.slice();
-            return Err(Error::Shape(format!(
-                "an output of shape {shape:?} does not fit a plan for {planned:?}"
-            )));
-        }
+        check_shape(source.shape().slice(), self.shape.slice())?;
+        check_shape(sink.shape().slice(), &self.output)?;
         let mut run = Run::new(&self.plan, control)?;
-        let order = source.layout().order();
+        let order = self.sweep.order;
         let scratch = gathered_len::<T>(
             self.shape[self.axis],
             inner(self.sweep.tiling.tile(), order, self.axis),
@@ -247,7 +242,7 @@ where
         let order = self.sink.layout().order();
         let tile = Tile::new(&window, &mut slot.1, order);
         io.write(self.sink, &window, tile.view(), order)?;
-        Ok((window.len() * size_of::<B>()) as u64)
+        Ok((window.len() * self.sink.layout().element_bytes()) as u64)
     }
 }
 

@@ -23,8 +23,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::{Between, Place, Quantile, ranks};
 use crate::control::Control;
 use crate::ordered::Ordered;
-use crate::plan::{Plan, Report, Run, refuse, usable};
-use crate::sweep::{Sweep, check_shape};
+use crate::plan::{Plan, Report, Run, check_shape, refuse, usable};
+use crate::sweep::Sweep;
 use crate::tile::PerThread;
 use crate::{Error, Resources, Result};
 
@@ -174,7 +174,7 @@ impl<T: Ordered, D: Dimension> QuantilePlan<T, D> {
         source: &dyn Source<T, D>,
         control: Control<'_>,
     ) -> Result<(Vec<Between<T>>, Report)> {
-        check_shape(&source.shape(), &self.shape)?;
+        check_shape(source.shape().slice(), self.shape.slice())?;
         let mut run = Run::new(&self.plan, control)?;
         let ranks = ranks(&self.places);
         let search = Mutex::new(Search::new(&ranks, self.plan.resources.threads.get()));

@@ -6,7 +6,7 @@ use outcore_storage::{Order, Stored};
 use super::reducer::{LEAF, LEAF_ROWS, Reducer};
 use crate::grouped::{Grouped, Groups};
 use crate::pass::run_bytes;
-use crate::plan::{PassPlan, SLOTS, duration, greatest, refuse, usable};
+use crate::plan::{PREFERRED_BYTES, PassPlan, SLOTS, duration, grow, refuse, usable};
 use crate::tiling::Tiling;
 use crate::transfer::{planned_read_bytes, staging_bytes};
 use crate::{Resources, Result};
@@ -66,9 +66,6 @@ pub(super) struct Sizes<'a, D> {
     state: u64,
     out: u64,
 }
-
-/// Larger tiles are not read faster.
-const PREFERRED_BYTES: u64 = 16 << 20;
 
 impl<'a, D: Dimension> Sizes<'a, D> {
     pub(super) fn new<A: outcore_storage::Element, R: Reducer<A>>(
@@ -141,20 +138,10 @@ impl<'a, D: Dimension> Sizes<'a, D> {
         } else {
             (0..tile.ndim()).rev().collect()
         };
-        for group in growing {
-            let others = (0..tile.ndim()).filter(|&other| other != group);
-            let others: usize = others.map(|other| tile[other].max(1)).product();
-            let (unit, longest) = (self.axes.unit(group), self.axes.shape[group]);
-            let most = usize::try_from(PREFERRED_BYTES / self.element as u64).unwrap_or(usize::MAX);
-            let units = longest.div_ceil(unit).min((most / others / unit).max(1));
-            let length = |units: usize| units.saturating_mul(unit).min(longest);
-            let fits = |units: usize| {
-                let mut wider = tile.clone();
-                wider[group] = length(units);
-                self.cost(&wider, slots, blocks)
-            };
-            tile[group] = length(greatest(units.max(1), limit, fits)?);
-        }
+        let growing = growing.into_iter().map(|group| (group, self.axes.unit(group)));
+        let most = PREFERRED_BYTES / self.element;
+        let shape = &self.axes.shape;
+        grow(&mut tile, shape, growing, most, limit, |tile| self.cost(tile, slots, blocks))?;
         let mut tiling = Tiling::new(self.axes.shape.clone(), tile, Order::C);
         if blocks {
             tiling = tiling.numbered_along(kept.into_iter().chain(reduced).collect());

@@ -11,10 +11,10 @@ use crate::Result;
 use crate::number::{Float, Number, Wide};
 
 /// Partial sums side by side.
-const LANES: usize = 8;
+const PARTS: usize = 8;
 
 /// A sum with what rounding took from it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Total<W> {
     sum: W,
     lost: W,
@@ -36,9 +36,9 @@ impl<W: Wide> Total<W> {
 }
 
 /// The sum of a function of neighbouring elements, in a fixed order.
-pub(crate) fn lanes<A: Copy, W: Wide>(elements: &[A], each: impl Fn(A) -> W) -> W {
-    let mut sums = [W::ZERO; LANES];
-    let (groups, rest) = elements.as_chunks::<LANES>();
+pub(crate) fn side_by_side<A: Copy, W: Wide>(elements: &[A], each: impl Fn(A) -> W) -> W {
+    let mut sums = [W::ZERO; PARTS];
+    let (groups, rest) = elements.as_chunks::<PARTS>();
     for group in groups {
         for (sum, &element) in sums.iter_mut().zip(group) {
             *sum = sum.plus(each(element));
@@ -89,7 +89,7 @@ impl<A: Number> Reducer<A> for Sum {
     }
 
     fn fold(&self, elements: &[A], _: u64, _: u64) -> A::Wide {
-        lanes(elements, A::wide)
+        side_by_side(elements, A::wide)
     }
 
     fn merge(&self, state: &mut Total<A::Wide>, leaf: &A::Wide) {
@@ -196,7 +196,7 @@ impl<A: Number> Reducer<A> for Mean {
     }
 
     fn fold(&self, elements: &[A], _: u64, _: u64) -> Self::Leaf {
-        (elements.len() as u64, lanes(elements, A::float))
+        (elements.len() as u64, side_by_side(elements, A::float))
     }
 
     fn merge(&self, (n, sum): &mut Self::State, leaf: &Self::Leaf) {
@@ -310,10 +310,10 @@ impl<A: Number> Reducer<A> for Variance {
         };
         // The leaf is in cache, so it is taken relative to its own mean.
         let n = elements.len() as u64;
-        let mean =
-            first.plus(lanes(elements, |element| element.float().minus(first)).over(count(n)));
-        let sum = lanes(elements, |element| element.float().minus(mean));
-        let squares = lanes(elements, |element| element.float().minus(mean).square());
+        let mean = first
+            .plus(side_by_side(elements, |element| element.float().minus(first)).over(count(n)));
+        let sum = side_by_side(elements, |element| element.float().minus(mean));
+        let squares = side_by_side(elements, |element| element.float().minus(mean).square());
         Distances { n, first: mean, sum, squares }
     }
 
@@ -378,7 +378,7 @@ impl<A: Number> Reducer<A> for NormOf {
     }
 
     fn fold(&self, elements: &[A], _: u64, _: u64) -> f64 {
-        lanes(elements, |element| element.float().square())
+        side_by_side(elements, |element| element.float().square())
     }
 
     fn merge(&self, state: &mut Total<f64>, leaf: &f64) {

@@ -24,7 +24,7 @@ pub(super) struct Scanning<'a, A, S: Scanner<A>> {
 }
 
 /// Lanes next to each other that a thread takes at a time.
-const LANES: usize = 512;
+pub(super) const LANES: usize = 512;
 /// Elements that a thread takes at a time, where lanes are few.
 const JOB_LEN: usize = 16 << 10;
 
@@ -71,8 +71,9 @@ impl<A: Element, S: Scanner<A>> Scanning<'_, A, S> {
         states: &mut [S::State],
         inner: usize,
     ) {
+        let rows = output.len() / inner;
         let mut groups: Vec<Vec<&mut [S::Out]>> = Vec::new();
-        groups.resize_with(inner.div_ceil(LANES), Vec::new);
+        groups.resize_with(inner.div_ceil(LANES), || Vec::with_capacity(rows));
         for row in output.chunks_mut(inner) {
             groups.iter_mut().zip(row.chunks_mut(LANES)).for_each(|(group, part)| group.push(part));
         }

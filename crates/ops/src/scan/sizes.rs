@@ -4,9 +4,10 @@
 use ndarray::{Dimension, IxDyn};
 use outcore_storage::{Order, Stored};
 
+use super::pass::LANES;
 use crate::grouped::Grouped;
 use crate::pass::run_bytes;
-use crate::plan::{PassPlan, SLOTS, duration, greatest, refuse, usable};
+use crate::plan::{PREFERRED_BYTES, PassPlan, SLOTS, duration, grow, refuse, usable};
 use crate::tiling::Tiling;
 use crate::transfer::{planned_read_bytes, staging_bytes};
 use crate::{Resources, Result};
@@ -20,9 +21,6 @@ pub(super) struct Sizes<'a, D> {
     pub(super) elements: (usize, usize),
     pub(super) state: u64,
 }
-
-/// Larger tiles are transferred no faster.
-const PREFERRED_BYTES: u64 = 16 << 20;
 
 impl<D: Dimension> Sizes<'_, D> {
     pub(super) fn best(
@@ -42,17 +40,10 @@ impl<D: Dimension> Sizes<'_, D> {
         let shape = self.source.shape();
         let mut tile = IxDyn(&vec![1; shape.ndim()]);
         let largest = self.elements.0.max(self.elements.1);
-        let most = usize::try_from(PREFERRED_BYTES / largest as u64).unwrap_or(usize::MAX);
+        let most = PREFERRED_BYTES / largest;
         (self.cost(&tile, slots) <= limit).then_some(())?;
-        for axis in (0..shape.ndim()).rev() {
-            let others = tile.slice().iter().product::<usize>();
-            let fits = |len: usize| {
-                let mut wider = tile.clone();
-                wider[axis] = len;
-                self.cost(&wider, slots)
-            };
-            tile[axis] = greatest(shape[axis].min(most / others).max(1), limit, fits)?;
-        }
+        let axes = (0..shape.ndim()).rev().map(|axis| (axis, 1));
+        grow(&mut tile, &shape, axes, most, limit, |tile| self.cost(tile, slots))?;
         let tiling = Tiling::new(shape, tile, Order::C);
         // The tiles of the same lanes one after another.
         let mut axes: Vec<usize> = (0..tiling.tile().ndim()).collect();
@@ -74,6 +65,8 @@ impl<D: Dimension> Sizes<'_, D> {
         let len = tile.slice().iter().fold(1_u64, |len, &axis| len.saturating_mul(axis as u64));
         let lanes = len / self.along.map_or(1, |along| tile[along].max(1) as u64);
         let tiles = (self.elements.0 + self.elements.1) as u64 * slots as u64;
+        // The part of each row that each thread takes.
+        let rows = len / LANES as u64 * size_of::<&[u8]>() as u64;
         let staging = staging_bytes(
             self.source.copies(),
             len.saturating_mul(self.read),
@@ -82,6 +75,7 @@ impl<D: Dimension> Sizes<'_, D> {
         );
         len.saturating_mul(tiles)
             .saturating_add(lanes.saturating_mul(self.state))
+            .saturating_add(rows)
             .saturating_add(staging)
     }
 

@@ -5,48 +5,44 @@
 //!     merge   sum: with what rounding took from it; moments: by the distance between the means
 //! ```
 //!
-//! Sources: Knuth, "The Art of Computer Programming", volume 2, section 4.2.2 (the lost part of a
-//! sum); Pébay, "Formulas for robust, one-pass parallel computation of covariances and arbitrary-order
-//! statistical moments", Sandia report SAND2008-6212, 2008 (merging).
+//! Source: Pébay, "Formulas for robust, one-pass parallel computation of covariances and arbitrary-order
+//! statistical moments", Sandia report SAND2008-6212, 2008.
 
-/// Partial sums side by side, so that additions need not wait for each other.
-const LANES: usize = 8;
+use crate::reduce::{Total, side_by_side};
 
 /// What is known of some numbers, none of which is NaN.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Moments {
     pub(super) count: u64,
-    sum: f64,
-    /// What rounding took from the sum.
-    lost: f64,
+    sum: Total<f64>,
     mean: f64,
     /// The sums of the second, third and fourth powers of distances from the mean.
     powers: [f64; 3],
 }
 
 impl Moments {
-    pub(super) const NONE: Self =
-        Self { count: 0, sum: 0.0, lost: 0.0, mean: 0.0, powers: [0.0; 3] };
+    pub(super) const NONE: Self = Self { count: 0, sum: Total::ZERO, mean: 0.0, powers: [0.0; 3] };
 
     /// Of the numbers of a leaf.
     pub(super) fn of(numbers: &[f64]) -> Self {
         let Some(&first) = numbers.first() else { return Self::NONE };
         let n = float(numbers.len() as u64);
-        let sum = add_up(numbers, |x| x);
+        let mut sum = Total::ZERO;
+        sum.add(side_by_side(numbers, |x| x));
         // Distances from an element: of numbers that are all the same they are nothing.
-        let shift = add_up(numbers, |x| x - first) / n;
+        let shift = side_by_side(numbers, |x| x - first) / n;
         let distance = |x: f64| (x - first) - shift;
         // What is left of the mean distance from the mean is rounding.
-        let rest = add_up(numbers, distance) / n;
+        let rest = side_by_side(numbers, distance) / n;
         let powers = [
-            add_up(numbers, |x| distance(x) * distance(x)) - n * rest * rest,
-            add_up(numbers, |x| distance(x) * distance(x) * distance(x)),
-            add_up(numbers, |x| (distance(x) * distance(x)) * (distance(x) * distance(x))),
+            side_by_side(numbers, |x| distance(x) * distance(x)) - n * rest * rest,
+            side_by_side(numbers, |x| distance(x) * distance(x) * distance(x)),
+            side_by_side(numbers, |x| (distance(x) * distance(x)) * (distance(x) * distance(x))),
         ];
-        Self { count: numbers.len() as u64, sum, lost: 0.0, mean: first + shift, powers }
+        Self { count: numbers.len() as u64, sum, mean: first + shift, powers }
     }
 
-    /// Adds those that follow.
+    /// Adds a leaf that follows.
     pub(super) fn merge(&mut self, next: &Self) {
         if next.count == 0 {
             return;
@@ -55,9 +51,7 @@ impl Moments {
             *self = *next;
             return;
         }
-        let sum = self.sum + next.sum;
-        self.lost += next.lost + lost(self.sum, next.sum, sum);
-        self.sum = sum;
+        self.sum.add(next.sum.value());
         let (a, b) = (float(self.count), float(next.count));
         let n = a + b;
         let way = next.mean - self.mean;
@@ -76,8 +70,7 @@ impl Moments {
     }
 
     pub(super) fn sum(&self) -> f64 {
-        // What an infinity lost is no number.
-        if self.sum.is_finite() { self.sum + self.lost } else { self.sum }
+        self.sum.value()
     }
 
     pub(super) fn mean(&self) -> f64 {
@@ -107,27 +100,6 @@ impl Moments {
 #[expect(clippy::cast_precision_loss, reason = "a number of elements")]
 fn float(count: u64) -> f64 {
     count as f64
-}
-
-/// What rounding took from a sum of two numbers.
-fn lost(a: f64, b: f64, sum: f64) -> f64 {
-    let of_b = sum - a;
-    (a - (sum - of_b)) + (b - of_b)
-}
-
-/// The sum of a function of numbers, in a fixed order.
-fn add_up(numbers: &[f64], each: impl Fn(f64) -> f64) -> f64 {
-    let mut sums = [0.0; LANES];
-    let (groups, rest) = numbers.as_chunks::<LANES>();
-    for group in groups {
-        for (sum, &number) in sums.iter_mut().zip(group) {
-            *sum += each(number);
-        }
-    }
-    for (sum, &number) in sums.iter_mut().zip(rest) {
-        *sum += each(number);
-    }
-    sums.iter().sum()
 }
 
 #[cfg(test)]

@@ -5,6 +5,8 @@
 pub(crate) mod definition;
 pub(crate) mod double_double;
 pub(crate) mod numpy;
+#[path = "../../../../tests/support/python.rs"]
+pub(crate) mod python;
 pub(crate) mod watch;
 
 use ndarray::{Array, Array2, Dimension, ShapeBuilder};
@@ -180,4 +182,25 @@ pub(crate) fn within<T: Send + 'static>(
 /// Says that a test did not run, even where the test runner hides what tests print.
 pub(crate) fn skipped(test: &str, reason: &str) {
     let _ = writeln!(std::io::stderr(), "SKIPPED {test}: {reason}");
+}
+
+/// A Python script of the folder `tests`.
+pub(crate) fn script(name: &str) -> std::path::PathBuf {
+    std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(name)
+}
+
+/// Whole numbers without a pattern, from minus a limit to it.
+pub(crate) fn integers(
+    shape: &[usize],
+    order: Order,
+    seed: u64,
+    limit: i32,
+) -> ndarray::ArrayD<i32> {
+    let mut index = 0;
+    let next = || {
+        index += 1;
+        let many = u64::from(limit.unsigned_abs()) * 2 + 1;
+        i32::try_from(scrambled(seed, index) % many).unwrap() - limit
+    };
+    in_order(&ndarray::Array::from_shape_simple_fn(ndarray::IxDyn(shape), next), order)
 }

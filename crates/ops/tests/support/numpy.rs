@@ -1,68 +1,22 @@
-//! NumPy in a Python process that answers line by line, and files that it writes.
-//!
-//! Runs where `OUTCORE_PYTHON`, or else `python3`, is a Python with NumPy.
+//! NumPy, and files that it writes.
 
 use outcore_storage::{ByteOrder, DType, Order};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
-use std::env;
-use std::ffi::OsString;
-use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
-/// A Python with NumPy; why there is none, unless one was asked for by name.
-fn python() -> Result<OsString, String> {
-    let asked = env::var_os("OUTCORE_PYTHON");
-    let python = asked.clone().unwrap_or_else(|| "python3".into());
-    let output = Command::new(&python).args(["-c", "import numpy"]).output();
-    let reason = match output {
-        Ok(output) if output.status.success() => return Ok(python),
-        Ok(output) => String::from_utf8_lossy(&output.stderr).trim().to_owned(),
-        Err(error) => error.to_string(),
-    };
-    assert!(asked.is_none(), "OUTCORE_PYTHON is no Python with NumPy: {reason}");
-    Err(format!("{} is no Python with NumPy: {reason}", python.display()))
-}
+use super::python::{Python, python};
+use super::{script, skipped};
 
-/// One Python process.
-pub(crate) struct NumPy {
-    child: Child,
-    stdin: ChildStdin,
-    stdout: BufReader<ChildStdout>,
-}
-
-impl NumPy {
-    /// Runs a script of the folder `tests`; says that the test is skipped where there is no NumPy.
-    pub(crate) fn start(script: &str, test: &str) -> Option<Self> {
-        let python = match python() {
-            Ok(python) => python,
-            Err(reason) => {
-                super::skipped(test, &reason);
-                return None;
-            }
-        };
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(script);
-        let mut command = Command::new(python);
-        command.arg(script).stdin(Stdio::piped()).stdout(Stdio::piped());
-        let mut child = command.spawn().unwrap();
-        let (stdin, stdout) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
-        Some(Self { child, stdin, stdout: BufReader::new(stdout) })
-    }
-
-    pub(crate) fn ask(&mut self, command: &str) -> String {
-        writeln!(self.stdin, "{command}").unwrap();
-        let mut answer = String::new();
-        self.stdout.read_line(&mut answer).unwrap();
-        assert!(!answer.is_empty(), "Python failed on {command}: see standard error");
-        answer.trim().to_owned()
-    }
-
-    pub(crate) fn finish(self) {
-        let Self { mut child, stdin, .. } = self;
-        drop(stdin);
-        assert!(child.wait().unwrap().success());
+/// Runs a script of the folder `tests`; says that the test is skipped where there is no NumPy.
+pub(crate) fn start(name: &str, test: &str) -> Option<Python> {
+    match python("import numpy") {
+        Ok(python) => Some(Python::start(python, &script(name), &[])),
+        Err(reason) => {
+            skipped(test, &reason);
+            None
+        }
     }
 }
 
@@ -105,7 +59,7 @@ impl File {
     }
 
     /// Lets NumPy write it.
-    pub(crate) fn make(&self, numpy: &mut NumPy, path: &Path, seed: usize) {
+    pub(crate) fn make(&self, numpy: &mut Python, path: &Path, seed: usize) {
         let descr = self.dtype.descr(self.byte_order);
         let shape: Vec<_> = self.shape.iter().map(usize::to_string).collect();
         let (at, order, shape, kind) = (path.display(), self.order, shape.join(","), self.kind);

@@ -3,7 +3,7 @@
 use ndarray::{Array, ArrayViewMut, Axis, Dimension, IntoDimension};
 use std::marker::PhantomData;
 
-use super::{halved, into_dimension, is_small, refused, staging, within};
+use super::{into_dimension, is_small, refused, staging};
 use crate::{Layout, Result, Source, Stored, Window};
 
 /// A source of dimension `D` repeated to a shape of dimension `E`, by NumPy's rule: axes are matched
@@ -74,9 +74,8 @@ impl<D: Dimension, E: Dimension, S: Stored<D>> Broadcast<S, D, E> {
             let base = self.base_window(part).len();
             base == part.len() || is_small(base)
         };
-        let mut parts = Vec::new();
-        halved(window.clone(), self.layout().order(), &together, &mut parts);
-        parts.into_iter().map(|part| (part.clone(), self.base_window(&part))).collect()
+        let parts = window.clone().halved(self.layout().order(), together);
+        parts.map(|part| (part.clone(), self.base_window(&part))).collect()
     }
 }
 
@@ -112,7 +111,7 @@ where
         let order = self.base.layout().order();
         for (part, base) in self.parts(window) {
             let mut place =
-                tile.slice_each_axis_mut(|axis| within(window, &part, axis.axis.index()));
+                tile.slice_each_axis_mut(|axis| window.place_of(&part, axis.axis.index()));
             if base.len() == part.len() {
                 // Nothing is repeated: axes that the base does not have are of length 1 here.
                 let mut place = place.into_dyn();

@@ -4,7 +4,7 @@ use ndarray::{Array, ArrayViewMut, Dimension, IntoDimension, IxDyn};
 use std::marker::PhantomData;
 use std::ops::Range;
 
-use super::{halved, into_dimension, is_small, refused};
+use super::{into_dimension, is_small, refused};
 use crate::{Layout, Order, Result, Source, Stored, Window};
 
 /// A source of dimension `D` with its elements in a shape of dimension `E`, in C order as
@@ -50,11 +50,10 @@ impl<D: Dimension, E: Dimension, S: Stored<D>> Reshaped<S, D, E> {
     /// The small parts of a window, each with the windows of the base that follow each other in it.
     fn parts(&self, window: &Window<E>) -> Vec<(Window<E>, Vec<Window<D>>)> {
         let layout = self.layout();
-        let mut parts = Vec::new();
         // A single run goes straight to its place; what is made of several is put together by the way.
         let together = |part: &Window<E>| layout.runs(part).len() == 1 || is_small(part.len());
-        halved(window.clone(), Order::C, &together, &mut parts);
-        parts.into_iter().map(|part| (part.clone(), self.boxes_of(&part))).collect()
+        let parts = window.clone().halved(Order::C, together);
+        parts.map(|part| (part.clone(), self.boxes_of(&part))).collect()
     }
 
     fn boxes_of(&self, part: &Window<E>) -> Vec<Window<D>> {
@@ -158,21 +157,18 @@ where
         };
         for (part, boxes) in self.parts(window) {
             let mut place =
-                tile.slice_each_axis_mut(|axis| super::within(window, &part, axis.axis.index()));
+                tile.slice_each_axis_mut(|axis| window.place_of(&part, axis.axis.index()));
             if let Some(elements) = place.as_slice_mut() {
                 read(elements, &boxes)?;
                 continue;
             }
             // The tile has other strides: small pieces go through memory of their own.
-            let mut pieces = Vec::new();
-            halved(part, Order::C, &|piece| is_small(piece.len()), &mut pieces);
-            for piece in pieces {
+            for piece in part.halved(Order::C, |piece| is_small(piece.len())) {
                 let mut staging = Array::from_elem(piece.shape.clone(), T::default());
                 let boxes = self.boxes_of(&piece);
                 read(staging.as_slice_mut().expect("in C order"), &boxes)?;
-                let place = |axis: ndarray::AxisDescription| {
-                    super::within(window, &piece, axis.axis.index())
-                };
+                let place =
+                    |axis: ndarray::AxisDescription| window.place_of(&piece, axis.axis.index());
                 tile.slice_each_axis_mut(place).assign(&staging);
             }
         }

@@ -2,7 +2,7 @@
 
 use ndarray::{Array, ArrayViewMut, Axis, Dimension, Slice};
 
-use super::{halved, is_small, refused, staging, within};
+use super::{is_small, refused, staging};
 use crate::{Layout, Result, Source, Stored, Window};
 
 /// Some of the indices of a source along each axis: first, last and step, as ndarray's slices have
@@ -66,9 +66,8 @@ impl<D: Dimension, S: Stored<D>> Sliced<S, D> {
             !axes.clone().any(apart)
                 && (!axes.clone().any(strided) || is_small(self.around(part).len()))
         };
-        let mut parts = Vec::new();
-        halved(window.clone(), layout.order(), &together, &mut parts);
-        parts.into_iter().map(|part| (part.clone(), self.around(&part))).collect()
+        let parts = window.clone().halved(layout.order(), together);
+        parts.map(|part| (part.clone(), self.around(&part))).collect()
     }
 
     /// The window of the base from the first to the last element of a part.
@@ -136,7 +135,7 @@ where
         let order = self.base.layout().order();
         for (part, base) in self.parts(window) {
             let mut place =
-                tile.slice_each_axis_mut(|axis| within(window, &part, axis.axis.index()));
+                tile.slice_each_axis_mut(|axis| window.place_of(&part, axis.axis.index()));
             for (axis, &(_, step)) in self.steps.iter().enumerate() {
                 if step < 0 {
                     place.invert_axis(Axis(axis));

@@ -4,6 +4,8 @@
 #![allow(unused_macros, unused_imports, reason = "every test file uses a part of it")]
 
 pub(crate) mod maps;
+#[path = "../../../../tests/support/python.rs"]
+pub(crate) mod python;
 pub(crate) mod tiles;
 
 use half::f16;
