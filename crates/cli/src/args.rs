@@ -1,13 +1,14 @@
 //! The options that commands share.
 
 use clap::{Args, ValueEnum};
-use ndarray::{Dimension, Ix2};
+use ndarray::Dimension;
 use outcore_ops::{Budget, Casting, Resources};
 use outcore_storage::{
-    ByteOrder, DType, Element, FileArray, FileArrayMut, FileInfo, Format, Layout, Options, Order,
+    ByteOrder, DType, Element, FileArray, FileInfo, Format, Journal, Options, Order,
 };
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::element::with_element;
 use crate::job::Outcome;
@@ -162,6 +163,18 @@ impl ResourceArgs {
         self.resources_or(Budget::default())
     }
 
+    /// The same for a command that writes: one that goes on has what the unfinished run had, unless it
+    /// is given something else.
+    pub(crate) fn resources_to<'a>(&self, output: impl Into<Option<&'a OutputArgs>>) -> Resources {
+        let output = output.into().filter(|output| output.begin.resume);
+        let left = output.and_then(|output| Journal::resources(&output.output));
+        let Some((memory, threads)) = left else { return self.resources() };
+        let mut resources = self.resources_or(Budget::new(memory));
+        let threads = usize::try_from(threads).ok().and_then(NonZeroUsize::new);
+        resources.threads = self.threads.or(threads).unwrap_or(resources.threads);
+        resources
+    }
+
     pub(crate) fn resources_or(&self, memory: Budget) -> Resources {
         let mut resources = Resources::from(self.memory.unwrap_or(memory));
         resources.threads = self.threads.unwrap_or(resources.threads);
@@ -175,9 +188,30 @@ pub(crate) struct OutputArgs {
     /// File to be written, as .npy
     #[arg(value_name = "OUTPUT")]
     pub(crate) output: PathBuf,
-    /// Replace OUTPUT if it exists
+    #[command(flatten)]
+    pub(crate) begin: BeginArgs,
+}
+
+/// How an output begins, and what is left of one that does not end.
+#[derive(Clone, Copy, Debug, Default, Args)]
+pub(crate) struct BeginArgs {
+    /// Replace OUTPUT if it exists, and what an unfinished run has left of it
     #[arg(long)]
     pub(crate) force: bool,
+    /// Go on where an unfinished run of the same command has stopped, or begin if there is none
+    #[arg(long)]
+    pub(crate) resume: bool,
+    /// Leave nothing of a run that does not finish
+    #[arg(long, conflicts_with = "resume")]
+    pub(crate) no_journal: bool,
+    /// Record how far the run has come no more often than this, and durably a thirtieth as often
+    #[arg(long, value_name = "SECONDS", default_value = "1", value_parser = seconds)]
+    pub(crate) journal_every: Duration,
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds = text.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    seconds.ok_or_else(|| "a number of seconds, 0 or more".to_owned())
 }
 
 /// The output file, as an option of commands whose arguments are inputs.
@@ -186,38 +220,60 @@ pub(crate) struct OutputOption {
     /// File to be written, as .npy
     #[arg(long, short, value_name = "OUTPUT")]
     output: PathBuf,
-    /// Replace OUTPUT if it exists
-    #[arg(long)]
+    #[command(flatten)]
+    begin: BeginArgs,
+}
+
+/// The output file of commands that print what is short.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct OptionalOutput {
+    /// File to be written, as .npy
+    #[arg(long, short, value_name = "OUTPUT")]
+    output: Option<PathBuf>,
+    /// Replace OUTPUT if it exists, and what an unfinished run has left of it
+    #[arg(long, requires = "output")]
     force: bool,
+    /// Go on where an unfinished run of the same command has stopped, or begin if there is none
+    #[arg(long, requires = "output")]
+    resume: bool,
+    /// Leave nothing of a run that does not finish
+    #[arg(long, requires = "output", conflicts_with = "resume")]
+    no_journal: bool,
+    /// Record how far the run has come no more often than this, and durably a thirtieth as often
+    #[arg(long, value_name = "SECONDS", default_value = "1", value_parser = seconds)]
+    journal_every: Duration,
+}
+
+impl OptionalOutput {
+    pub(crate) fn args(&self) -> Option<OutputArgs> {
+        let Self { force, resume, no_journal, journal_every, .. } = *self;
+        let begin = BeginArgs { force, resume, no_journal, journal_every };
+        self.output.clone().map(|output| OutputArgs { output, begin })
+    }
 }
 
 impl OutputOption {
     pub(crate) fn args(&self) -> OutputArgs {
-        OutputArgs { output: self.output.clone(), force: self.force }
+        OutputArgs { output: self.output.clone(), begin: self.begin }
     }
 }
 
 impl OutputArgs {
-    /// Begins the output; nothing is at its place until it is committed.
-    pub(crate) fn create<T: Element, D: Dimension>(
-        &self,
-        layout: &Layout<D>,
-    ) -> Outcome<outcore_storage::Output<T, D>> {
-        let options = Options::new().order(layout.order()).replace(self.force);
-        let shape = layout.shape().clone();
-        Ok(outcore_storage::Output::with_options(&self.output, shape, &options)?)
+    /// The partial file of an unfinished run that nothing can go on from, if there is one.
+    pub(crate) fn left_without_journal(&self) -> Option<PathBuf> {
+        let beside = |kind: &str| {
+            let mut name = self.output.as_os_str().to_owned();
+            name.push(kind);
+            PathBuf::from(name)
+        };
+        let partial = beside(".partial");
+        let left = partial.exists() && Journal::resources(&self.output).is_none();
+        left.then_some(partial)
     }
 
-    /// A scratch array beside the output, of the same shape; empty where none is needed.
-    pub(crate) fn scratch<T: Element>(
-        &self,
-        layout: &Layout<Ix2>,
-        needed: bool,
-    ) -> Outcome<FileArrayMut<T, Ix2>> {
-        let folder = std::path::absolute(&self.output)?;
-        let folder = folder.parent().unwrap_or(Path::new("/"));
-        let shape = if needed { *layout.shape() } else { Ix2(0, 0) };
-        Ok(Options::new().order(layout.order()).scratch(folder, shape)?)
+    /// How the output is opened.
+    pub(crate) fn options(&self) -> Options {
+        Options::new().replace(self.begin.force).resume(self.begin.resume)
     }
 
     /// Refuses an output that could not be put in place, or that is the input itself.
@@ -227,7 +283,7 @@ impl OutputArgs {
         if same(input).is_some_and(|input| same(&self.output) == Some(input)) {
             return Err(format!("{output}: is the input; an output must be another file").into());
         }
-        if !self.force && self.output.symlink_metadata().is_ok() {
+        if !self.begin.force && self.output.symlink_metadata().is_ok() {
             return Err(format!("{output}: exists already; --force replaces it").into());
         }
         if self.output.metadata().is_ok_and(|metadata| !metadata.is_file()) {

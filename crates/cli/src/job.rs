@@ -2,19 +2,52 @@
 
 use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use outcore_ops::{Bytes, Control, Error, PassPlan, Plan, Progress, Report};
+use ndarray::Dimension;
+use outcore_ops::{Bytes, Control, Error, PassPlan, Plan, Progress, Report, Resources};
+use outcore_storage::{Element, ErrorKind, FileInfo, Journal, Layout, Mark, Options, Output, Work};
 use serde_json::{Map, Value, json};
 use std::io::{self, IsTerminal, Write};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
+
+use crate::args::OutputArgs;
 
 /// What a command gives back. Its error is one line that says what, which file and both numbers.
 pub(crate) type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
 
 /// The exit code for an error: 130 if the user interrupted, otherwise 1.
 pub(crate) fn exit_code(error: &(dyn std::error::Error + 'static)) -> u8 {
-    if matches!(error.downcast_ref(), Some(Error::Cancelled)) { 130 } else { 1 }
+    let interrupted = error.downcast_ref().is_some_and(Stopped::is_interrupted);
+    if interrupted { 130 } else { 1 }
 }
+
+/// What stopped an operation, and the file that keeps what is done.
+#[derive(Debug)]
+struct Stopped {
+    error: Error,
+    kept: Option<PathBuf>,
+}
+
+impl Stopped {
+    fn is_interrupted(&self) -> bool {
+        matches!(self.error, Error::Cancelled)
+    }
+}
+
+impl std::fmt::Display for Stopped {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.is_interrupted() {
+            f.write_str("interrupted")?;
+        } else {
+            self.error.fmt(f)?;
+        }
+        let Some(kept) = &self.kept else { return Ok(()) };
+        write!(f, "; {} keeps what is done, and --resume goes on from there", kept.display())
+    }
+}
+
+impl std::error::Error for Stopped {}
 
 /// How a command tells what it does.
 #[derive(Clone, Debug, Args)]
@@ -38,11 +71,33 @@ pub(crate) struct Job<'a> {
     begin: Instant,
 }
 
+/// An output under way, and how far it has come.
+pub(crate) struct Writing<T, D> {
+    output: Output<T, D>,
+    /// `None` if nothing is to be left of a run that does not finish.
+    journal: Option<Journal>,
+}
+
+impl<T: Element, D: Dimension> Writing<T, D> {
+    /// The output, to make something beside it.
+    pub(crate) fn output(&self) -> &Output<T, D> {
+        &self.output
+    }
+}
+
+/// What a command does, by everything that its result depends on: a run that goes on must do the same.
+pub(crate) fn work(plan: &Plan, details: &impl std::fmt::Debug, inputs: &[&FileInfo]) -> Work {
+    let Resources { memory, threads } = plan.resources;
+    let work = Work::new(format!("{plan}\n{details:?}"));
+    let work = work.resources(memory.bytes(), threads.get());
+    inputs.iter().fold(work, |work, info| work.input(info))
+}
+
 /// Raised by Ctrl-C.
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
 impl<'a> Job<'a> {
-    /// From here on Ctrl-C stops the operation, so that an output that has begun is removed.
+    /// From here on Ctrl-C stops the operation between two tiles, so that it can be resumed.
     pub(crate) fn new(command: &'static str, args: &'a JobArgs) -> Self {
         // A second handler is refused, and the first one does the same.
         let _ = ctrlc::set_handler(|| {
@@ -65,17 +120,102 @@ impl<'a> Job<'a> {
         Ok(!self.args.dry_run)
     }
 
+    /// Begins an output of a layout, or goes on with what an unfinished run has left.
+    pub(crate) fn begin<T: Element, D: Dimension>(
+        &self,
+        args: &OutputArgs,
+        layout: &Layout<D>,
+        work: Work,
+    ) -> Outcome<Writing<T, D>> {
+        self.begin_with(args, work, |options| {
+            let options = options.order(layout.order());
+            Output::with_options(&args.output, layout.shape().clone(), &options)
+        })
+    }
+
+    /// The same for an output that is made in another way.
+    pub(crate) fn begin_with<T: Element, D: Dimension>(
+        &self,
+        args: &OutputArgs,
+        work: Work,
+        make: impl FnOnce(Options) -> outcore_storage::Result<Output<T, D>>,
+    ) -> Outcome<Writing<T, D>> {
+        let left = args.left_without_journal();
+        let output = make(args.options()).map_err(|error| match error.kind() {
+            ErrorKind::Unfinished => {
+                format!("{error}; --resume goes on with it, --force begins anew").into()
+            }
+            ErrorKind::OtherWork(_) => format!("{error}; --force begins anew").into(),
+            _ => Box::<dyn std::error::Error>::from(error),
+        })?;
+        if let Some(left) = left.filter(|_| !self.args.quiet) {
+            eprintln!(
+                "  {}: was left by a run that has kept no journal; begins anew",
+                left.display()
+            );
+        }
+        let journal = output.journal(work);
+        let journal = journal.map_err(|error| format!("{error}; --force begins anew"))?;
+        if args.begin.resume {
+            self.say_where(journal.mark());
+        }
+        let every = args.begin.journal_every;
+        let journal = journal.every(every, every.saturating_mul(30));
+        Ok(Writing { output, journal: (!args.begin.no_journal).then_some(journal) })
+    }
+
+    fn say_where(&self, mark: Option<Mark>) {
+        let place = mark.map_or_else(
+            || "the beginning: no unfinished run has left anything".to_owned(),
+            |mark| format!("pass {}, after {} of its tiles", mark.pass + 1, mark.tiles),
+        );
+        if !self.args.quiet {
+            eprintln!("  goes on from {place}");
+        }
+    }
+
+    /// Runs an operation that writes an output, as [`run`](Self::run) does, and puts the output in its
+    /// place.
+    pub(crate) fn write<T: Element, D: Dimension, R>(
+        &self,
+        plan: &Plan,
+        writing: Writing<T, D>,
+        operation: impl FnOnce(&mut Output<T, D>, Control<'_>) -> outcore_ops::Result<R>,
+    ) -> Outcome<R> {
+        let Writing { mut output, mut journal } = writing;
+        let result = self.go(plan, |control| {
+            let control = match &mut journal {
+                Some(journal) => control.journal(journal),
+                None => control,
+            };
+            operation(&mut output, control)
+        });
+        let is_kept = journal.is_some_and(|journal| journal.is_kept());
+        let kept = || is_kept.then(|| output.partial_path().to_owned());
+        let result = result.map_err(|error| Stopped { error, kept: kept() })?;
+        output.commit()?;
+        Ok(result)
+    }
+
     /// Runs an operation with progress on standard error, until it ends or the user interrupts.
     pub(crate) fn run<R>(
         &self,
         plan: &Plan,
         operation: impl FnOnce(Control<'_>) -> outcore_ops::Result<R>,
     ) -> Outcome<R> {
+        Ok(self.go(plan, operation).map_err(|error| Stopped { error, kept: None })?)
+    }
+
+    fn go<R>(
+        &self,
+        plan: &Plan,
+        operation: impl FnOnce(Control<'_>) -> outcore_ops::Result<R>,
+    ) -> outcore_ops::Result<R> {
         let meter = Meter::new(self.args.quiet, plan);
         let control = Control::new().on_progress(|progress| meter.show(progress));
         let result = operation(control.cancelled_by(&INTERRUPTED));
         meter.finish();
-        Ok(result?)
+        result
     }
 
     /// Tells what was done.

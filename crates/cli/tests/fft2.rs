@@ -263,7 +263,7 @@ fn wait_until(child: &mut Child, what: &str, mut so: impl FnMut() -> bool) {
 
 #[test]
 fn control_c_leaves_no_half_written_output() {
-    for force in [false, true] {
+    for (force, journal) in [(false, false), (true, false), (false, true), (true, true)] {
         let folder = folder().unwrap();
         let path = |name: &str| folder.path().join(name);
         // A gigabyte of zeros that takes no disk: long enough to be interrupted.
@@ -274,6 +274,9 @@ fn control_c_leaves_no_half_written_output() {
         let mut command = outcore(folder.path());
         command.args(["fft2", "zeros.bin", "out.npy", "--dtype", "c8", "--shape", "8192,16384"]);
         command.args(["--memory", "32MiB", "--quiet", "--force"]);
+        if !journal {
+            command.arg("--no-journal");
+        }
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         wait_until(&mut child, "output", || {
             let partial = fs::metadata(path("out.npy.partial"));
@@ -286,8 +289,13 @@ fn control_c_leaves_no_half_written_output() {
         let ran = Ran::new(child.wait_with_output().unwrap());
         assert_eq!(ran.code, Some(130), "{ran:?}");
         assert!(begin.elapsed() < Duration::from_secs(10), "it took {:?}", begin.elapsed());
-        assert_eq!(ran.stderr, "outcore: cancelled\n");
-        assert!(!path("out.npy.partial").exists());
+        assert_eq!(path("out.npy.partial").exists(), journal);
+        if journal {
+            assert!(ran.stderr.contains("out.npy.partial"), "{ran:?}");
+            assert!(ran.stderr.contains("--resume"), "{ran:?}");
+        } else {
+            assert_eq!(ran.stderr, "outcore: interrupted\n");
+        }
         let old = fs::read(path("out.npy")).ok();
         assert_eq!(old, force.then(|| b"old".to_vec()));
     }

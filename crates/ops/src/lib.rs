@@ -39,6 +39,7 @@
 
 mod adaptor;
 mod budget;
+mod carried;
 mod control;
 mod error;
 mod expression;
@@ -70,6 +71,7 @@ mod transfer;
 
 pub use adaptor::{Cast, CastSource, Lazy, MapSink, MapSource, SinkExt, Zip2, Zip3, Zip4, lazy};
 pub use budget::{Budget, Bytes, Resources};
+pub use carried::Carried;
 pub use control::{Control, Progress};
 pub use error::{Error, Result};
 pub use expression::{AnySource, Casting, Evaluation, Expression};

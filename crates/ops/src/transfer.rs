@@ -184,6 +184,9 @@ fn halves<D: Dimension>(
 /// What several threads can write to at a time.
 pub(crate) trait WriteShared<T, D: Dimension>: Stored<D> + Sync {
     fn write(&self, window: &Window<D>, tile: ArrayView<'_, T, D>) -> Result<()>;
+
+    /// Makes durable what has been written.
+    fn sync(&self) -> Result<()>;
 }
 
 /// A sink that is written, and read back, by several threads. Files allow that; other sinks are
@@ -205,6 +208,10 @@ impl<T, D: Dimension, S: Sink<T, D>> WriteShared<T, D> for Shared<'_, S> {
         }
         drop(reader);
         self.0.write().unwrap_or_else(PoisonError::into_inner).write_tile(window, tile)
+    }
+
+    fn sync(&self) -> Result<()> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).sync()
     }
 }
 

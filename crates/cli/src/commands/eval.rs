@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use crate::args::{CastArg, OutputOption, ResourceArgs};
 use crate::element::with_element;
-use crate::job::{Job, JobArgs, Outcome};
+use crate::job::{Job, JobArgs, Outcome, work};
 
 /// Evaluate an expression of arrays of any size, within a memory budget
 ///
@@ -66,18 +66,20 @@ pub(crate) fn run(args: &Args) -> Outcome<()> {
         );
     }
     let output = args.output.args();
-    let mut files = Vec::new();
+    let (mut files, mut infos) = (Vec::new(), Vec::new());
     for (name, path) in &args.inputs {
         output.check(path)?;
-        files.push((name.as_str(), open(&FileInfo::of_npy(path)?)?));
+        let info = FileInfo::of_npy(path)?;
+        files.push((name.as_str(), open(&info)?));
+        infos.push(info);
     }
     let inputs: Vec<_> = files.iter().map(|(name, file)| (*name, file.source())).collect();
     let evaluation = expression.bind(&inputs)?;
     let dtype = args.dtype.unwrap_or(evaluation.dtype());
     let evaluation = evaluation.astype(dtype, args.cast.into())?;
     with_element!(dtype,
-        real T => write::<T>(args, &evaluation, &evaluation),
-        complex T => write::<T>(args, &evaluation, &evaluation)
+        real T => write::<T>(args, &infos, &evaluation, &evaluation),
+        complex T => write::<T>(args, &infos, &evaluation, &evaluation)
     )
 }
 
@@ -90,18 +92,20 @@ fn open(info: &FileInfo) -> Outcome<Box<dyn Input>> {
 
 fn write<T: Element>(
     args: &Args,
+    infos: &[FileInfo],
     evaluation: &Evaluation<'_>,
     source: &dyn Source<T, IxDyn>,
 ) -> Outcome<()> {
     let job = Job::new("eval", &args.job);
     let name = format!("eval {}", args.expression);
-    let stored = store(evaluation).named(name).plan::<T>(args.resources.resources())?;
+    let output = args.output.args();
+    let stored = store(evaluation).named(name).plan::<T>(args.resources.resources_to(&output))?;
     let plan = stored.plan();
     if !job.announce(plan)? {
         return Ok(());
     }
-    let mut output = args.output.args().create::<T, IxDyn>(&evaluation.layout())?;
-    let report = job.run(plan, |control| stored.run(&source, &mut output, control))?;
-    output.commit()?;
+    let work = work(plan, &(T::DTYPE, args.cast), &infos.iter().collect::<Vec<_>>());
+    let output = job.begin::<T, IxDyn>(&output, &evaluation.layout(), work)?;
+    let report = job.write(plan, output, |output, control| stored.run(&source, output, control))?;
     job.finish(plan, &report)
 }

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use crate::args::{OutputArgs, RawArgs, ResourceArgs};
 use crate::element::with_element;
-use crate::job::{Job, JobArgs, Outcome};
+use crate::job::{Job, JobArgs, Outcome, work};
 
 /// Put the axes of an array of any size into another order
 #[derive(Debug, clap::Args)]
@@ -47,7 +47,7 @@ fn transpose<T: Element>(args: &Args, info: &FileInfo) -> Outcome<()> {
     // In the order of the input: a copy of the file with another header would be none.
     let order = if info.shape.len() > 1 { info.order } else { Order::C };
     let copy = store(&source).named("transpose").order(order);
-    let copy = copy.plan::<T>(args.resources.resources());
+    let copy = copy.plan::<T>(args.resources.resources_to(&args.output));
     let copy = copy.map_err(|error| format!("{path}: {error}"))?;
     let plan = copy.plan();
     if !job.announce(plan)? {
@@ -55,8 +55,7 @@ fn transpose<T: Element>(args: &Args, info: &FileInfo) -> Outcome<()> {
     }
     let layout = outcore_storage::Layout::new(source.shape(), order, size_of::<T>(), 0);
     let layout = layout.expect("as large as the input");
-    let mut output = args.output.create::<T, IxDyn>(&layout)?;
-    let report = job.run(plan, |control| copy.run(&source, &mut output, control))?;
-    output.commit()?;
+    let output = job.begin::<T, IxDyn>(&args.output, &layout, work(plan, &axes, &[info]))?;
+    let report = job.write(plan, output, |output, control| copy.run(&source, output, control))?;
     job.finish(plan, &report)
 }

@@ -2,12 +2,14 @@
 
 use ndarray::{ArrayView, Dimension, IxDyn};
 use outcore_storage::{Buffer, Element, Order, Source, Window};
+use std::io::{self, Read, Write};
 use std::sync::{Mutex, PoisonError};
 
 use super::reducer::{LEAF, LEAF_ROWS, Reducer};
 use super::sizes::{Axes, COLUMNS, LEAVES};
 use crate::Result;
-use crate::stream::{Pass, each_parallel};
+use crate::carried::{load_all, save_all};
+use crate::stream::{Pass, Resume, each_parallel};
 use crate::tile::Tile;
 use crate::tiling::Tiling;
 use crate::transfer::{Io, WriteShared};
@@ -220,6 +222,26 @@ fn in_order<T: Send>(
             .into_iter()
             .flat_map(|job| job.into_inner().unwrap_or_else(PoisonError::into_inner));
         numbers.zip(made).for_each(|(number, thing)| take(number, thing));
+    }
+}
+
+impl<A: Element, R: Reducer<A>> Resume for Reducing<'_, A, R> {
+    fn is_resumable(&self) -> bool {
+        true
+    }
+
+    fn sync(&self) -> Result<()> {
+        Ok(self.sink.sync()?)
+    }
+
+    fn save(&self, to: &mut dyn Write) -> io::Result<()> {
+        save_all(&self.state.lock().unwrap_or_else(PoisonError::into_inner), to)
+    }
+
+    fn restore(&self, from: &mut dyn Read) -> io::Result<()> {
+        let states = load_all(from, self.sink.layout().len())?;
+        *self.state.lock().unwrap_or_else(PoisonError::into_inner) = states;
+        Ok(())
     }
 }
 

@@ -2,11 +2,13 @@
 
 use ndarray::{Dimension, IxDyn};
 use outcore_storage::{Buffer, Element, Order, Source, Window};
+use std::io::{self, Read, Write};
 use std::sync::{Mutex, PoisonError};
 
 use super::scanner::Scanner;
 use crate::Result;
-use crate::stream::{Pass, each_parallel};
+use crate::carried::{load_all, save_all};
+use crate::stream::{Pass, Resume, each_parallel};
 use crate::tile::Tile;
 use crate::tiling::Tiling;
 use crate::transfer::{Io, WriteShared};
@@ -93,6 +95,27 @@ impl<A: Element, S: Scanner<A>> Scanning<'_, A, S> {
         for ((to, &from), state) in output.iter_mut().zip(input).zip(states) {
             *to = self.scanner.step(state, from);
         }
+    }
+}
+
+impl<A: Element, S: Scanner<A>> Resume for Scanning<'_, A, S> {
+    fn is_resumable(&self) -> bool {
+        true
+    }
+
+    fn sync(&self) -> Result<()> {
+        Ok(self.sink.sync()?)
+    }
+
+    fn save(&self, to: &mut dyn Write) -> io::Result<()> {
+        save_all(&self.states.lock().unwrap_or_else(PoisonError::into_inner), to)
+    }
+
+    fn restore(&self, from: &mut dyn Read) -> io::Result<()> {
+        let most = self.tiling.tile().slice().iter().product();
+        let states = load_all(from, most)?;
+        *self.states.lock().unwrap_or_else(PoisonError::into_inner) = states;
+        Ok(())
     }
 }
 

@@ -18,7 +18,7 @@ use std::ops::RangeInclusive;
 
 use super::in_order;
 use crate::Result;
-use crate::stream::Pass;
+use crate::stream::{Pass, Resume};
 use crate::tile::{PerThread, Tile};
 use crate::tiling::Tiling;
 use crate::transfer::{IO_THREADS, Io, WriteShared};
@@ -79,6 +79,16 @@ impl<'a, T: Element> Reorder<'a, T> {
             piece[axis] = (most / others).clamp(piece[axis], tile[axis]);
         }
         Tiling::new(tile.clone(), piece, Order::C)
+    }
+}
+
+impl<T: Element> Resume for Reorder<'_, T> {
+    fn is_resumable(&self) -> bool {
+        true
+    }
+
+    fn sync(&self) -> Result<()> {
+        Ok(self.sink.sync()?)
     }
 }
 

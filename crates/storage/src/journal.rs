@@ -1,0 +1,394 @@
+//! A journal: how far a run has come, kept beside its output, so that a later run can go on from there.
+//!
+//! ```text
+//!   spectrum.npy.partial           ▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓░░░░░░░░   elements
+//!                                         ▲      ▲
+//!   spectrum.npy.partial.journal   ───────┘      │           a mark that the disk holds
+//!   spectrum.npy.partial.latest    ──────────────┘           a mark that the operating system holds
+//! ```
+//!
+//! What is written before a mark is recorded is part of the output. A durable mark is recorded after
+//! the elements have been synced, and holds after a power cut. Syncing takes time, so between durable
+//! marks others are recorded that cost next to nothing: they hold when the process alone has died, since
+//! the operating system has all that was written, and are believed only until the machine starts anew.
+//!
+//! A file of either kind is one line of JSON, then the bytes that the pass carries from tile to tile. It
+//! is written anew for each mark and renamed into place, so there is a whole one at any time.
+
+use serde_json::{Value, json};
+use std::fs::{self, File};
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant, SystemTime};
+
+use crate::{Error, ErrorKind, FileInfo, Result};
+
+/// Between two marks at least this much time goes by.
+const EVERY: Duration = Duration::from_secs(1);
+/// Between two durable marks.
+const DURABLE_EVERY: Duration = Duration::from_secs(30);
+/// Recording takes at most one part in so many of the time of a run.
+const SHARE: u32 = 50;
+/// Longer than any run.
+const NEVER: Duration = Duration::from_secs(1 << 32);
+/// The most that the line of JSON takes: a hostile file cannot make a run hold more.
+const LINE_BYTES: u64 = 1 << 20;
+
+/// How far a run has come: what an earlier run has done, and a later one need not do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Mark {
+    /// The pass under way, counted from 0; all before it are done.
+    pub pass: usize,
+    /// The tiles of that pass that are done.
+    pub tiles: usize,
+    /// The tiles of the pass after it that are done, where a pass had to be repeated.
+    pub ahead: usize,
+    /// Whether the run stopped here of itself, so that nothing was under way.
+    pub at_rest: bool,
+}
+
+/// What a run computes, of which inputs, with which resources: a journal is of use to a run of the same
+/// work alone.
+///
+/// ```
+/// use outcore_storage::{FileArrayMut, FileInfo, Work};
+///
+/// # let folder = tempfile::tempdir()?;
+/// # let path = folder.path().join("field.npy");
+/// FileArrayMut::<f32, _>::create(&path, 100)?.close()?;
+/// let work = Work::new("sum of a field").input(&FileInfo::of_npy(&path)?);
+/// assert_eq!(work, Work::new("sum of a field").input(&FileInfo::of_npy(&path)?));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Work {
+    text: String,
+    memory: u64,
+    threads: u64,
+    inputs: Vec<String>,
+}
+
+impl Work {
+    /// Names the work: everything that the result depends on, and the plan.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self { text: text.into(), memory: 0, threads: 0, inputs: Vec::new() }
+    }
+
+    /// The memory and threads that the plan was made for. They are kept for whoever goes on, and make
+    /// no difference.
+    #[must_use]
+    pub fn resources(mut self, memory: u64, threads: usize) -> Self {
+        self.memory = memory;
+        self.threads = threads as u64;
+        self
+    }
+
+    /// Adds an input: its elements' type, shape, order and place, the length of its file and when that
+    /// was modified last. Where the file is makes no difference.
+    #[must_use]
+    pub fn input(mut self, info: &FileInfo) -> Self {
+        let FileInfo { dtype, byte_order, shape, order, offset, file_bytes, .. } = info;
+        let modified = info.modified.unwrap_or(SystemTime::UNIX_EPOCH);
+        let age = modified.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let name = info.path.file_name().unwrap_or_default().to_string_lossy();
+        self.inputs.push(format!(
+            "{name} of {file_bytes} bytes, modified at {}.{:09}: {dtype} {shape:?}, order {order}, \
+             {byte_order}-endian, from byte {offset}",
+            age.as_secs(),
+            age.subsec_nanos(),
+        ));
+        self
+    }
+
+    fn to_json(&self) -> Value {
+        let Self { text, memory, threads, inputs } = self;
+        let version = env!("CARGO_PKG_VERSION");
+        json!({ "outcore": version, "work": text, "memory": memory, "threads": threads, "inputs": inputs })
+    }
+
+    fn from_json(value: &Value) -> Option<(String, Self)> {
+        let text = |name: &str| Some(value.get(name)?.as_str()?.to_owned());
+        let inputs = value.get("inputs")?.as_array()?.iter();
+        let inputs =
+            inputs.map(|input| input.as_str().map(str::to_owned)).collect::<Option<_>>()?;
+        let (memory, threads) = (value.get("memory")?.as_u64()?, value.get("threads")?.as_u64()?);
+        Some((text("outcore")?, Self { text: text("work")?, memory, threads, inputs }))
+    }
+
+    /// Why a journal of other work is of no use to this.
+    fn refusal(&self, version: &str, before: &Self) -> Option<String> {
+        if version != env!("CARGO_PKG_VERSION") {
+            let own = env!("CARGO_PKG_VERSION");
+            return Some(format!("it was begun by version {version}, and this is {own}"));
+        }
+        for (index, now) in self.inputs.iter().enumerate() {
+            match before.inputs.get(index) {
+                Some(then) if then == now => {}
+                Some(then) => return Some(format!("its input was {then}, and is {now}")),
+                None => return Some(format!("it was begun without the input {now}")),
+            }
+        }
+        if let Some(more) = before.inputs.get(self.inputs.len()) {
+            return Some(format!("it was begun with the input {more}"));
+        }
+        if before.text == self.text {
+            return None;
+        }
+        // The first line that differs says enough.
+        let mut lines = before.text.lines().zip(self.text.lines());
+        let (then, now) =
+            lines.find(|(then, now)| then != now).unwrap_or((&before.text, &self.text));
+        Some(format!("its work was \"{}\", and is \"{}\"", then.trim(), now.trim()))
+    }
+}
+
+/// The journal of an [`Output`](crate::Output), which makes it: see
+/// [`Output::journaled`](crate::Output::journaled).
+///
+/// Cost: recording takes at most a fiftieth of the time of a run of more than half a minute.
+#[derive(Debug)]
+pub struct Journal {
+    durable: PathBuf,
+    latest: PathBuf,
+    work: Work,
+    /// Where an earlier run stopped, and the file that says so.
+    found: Option<(Mark, PathBuf)>,
+    /// Whether there is a mark, and a durable one.
+    kind: Option<bool>,
+    every: [Pace; 2],
+}
+
+/// When a mark of a kind is due.
+#[derive(Clone, Copy, Debug)]
+struct Pace {
+    least: Duration,
+    last: Instant,
+    cost: Duration,
+}
+
+impl Pace {
+    fn new(least: Duration) -> Self {
+        Self { least, last: Instant::now(), cost: Duration::ZERO }
+    }
+
+    fn due(&self) -> Instant {
+        self.last + self.least.max(self.cost.saturating_mul(SHARE)).min(NEVER)
+    }
+
+    fn took(&mut self, since: Instant) {
+        self.last = Instant::now();
+        self.cost = since.elapsed();
+    }
+}
+
+/// What is in a file of a journal.
+struct Entry {
+    version: String,
+    work: Work,
+    mark: Mark,
+    boot: String,
+}
+
+impl Journal {
+    /// A journal of work that begins.
+    pub(crate) fn new(target: &Path, work: Work) -> Self {
+        let [durable, latest] = paths(target);
+        let every = [Pace::new(EVERY), Pace::new(DURABLE_EVERY)];
+        Self { durable, latest, work, found: None, kind: None, every }
+    }
+
+    /// The journal of an earlier run, to go on with its work.
+    ///
+    /// # Errors
+    ///
+    /// If a journal cannot be read, or is of other work.
+    pub(crate) fn found(target: &Path, work: Work) -> Result<Self> {
+        let mut journal = Self::new(target, work);
+        // The latest may have been cut short with the power.
+        let latest = read(&journal.latest).ok().flatten();
+        let latest = latest.filter(|(entry, _)| !entry.boot.is_empty() && entry.boot == boot());
+        let found = match latest {
+            Some((entry, _)) => Some((entry, journal.latest.clone())),
+            None => read(&journal.durable)?.map(|(entry, _)| (entry, journal.durable.clone())),
+        };
+        let Some((entry, path)) = found else { return Ok(journal) };
+        if let Some(reason) = journal.work.refusal(&entry.version, &entry.work) {
+            return Err(Error::new(&path, ErrorKind::OtherWork(reason)));
+        }
+        journal.kind = Some(journal.durable.exists());
+        journal.found = Some((entry.mark, path));
+        Ok(journal)
+    }
+
+    /// The memory and threads of the run that left a journal beside a target, if one did.
+    pub fn resources(target: impl AsRef<Path>) -> Option<(u64, u64)> {
+        let mut entries = paths(target.as_ref()).into_iter().filter_map(|path| read(&path).ok()?);
+        entries.next().map(|(entry, _)| (entry.work.memory, entry.work.threads))
+    }
+
+    /// Records marks no more often than this, and durable ones: by default each second, and each half
+    /// minute.
+    #[must_use]
+    pub fn every(mut self, least: Duration, durable: Duration) -> Self {
+        self.every = [Pace::new(least), Pace::new(durable)];
+        self
+    }
+
+    /// Where an earlier run stopped, if one did.
+    pub fn mark(&self) -> Option<Mark> {
+        self.found.as_ref().map(|(mark, _)| *mark)
+    }
+
+    /// Reads what the pass carried at the mark of the earlier run.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be read, or `read` fails.
+    pub fn restore(&self, read: &mut dyn FnMut(&mut dyn Read) -> io::Result<()>) -> Result<()> {
+        let Some((_, path)) = &self.found else { return Ok(()) };
+        let (_, mut rest) = self::read(path)?.ok_or_else(|| gone(path))?;
+        read(&mut rest).map_err(|error| Error::io(path, "failed to read what was carried", error))
+    }
+
+    /// When it is time for a mark.
+    pub fn due(&self) -> Instant {
+        let [latest, durable] = &self.every;
+        latest.due().min(durable.due())
+    }
+
+    /// Whether it is time for a durable mark.
+    pub fn is_durable_due(&self) -> bool {
+        self.every[1].due() <= Instant::now()
+    }
+
+    /// Whether there is a mark, of this run or the earlier one: then the output is kept.
+    pub fn is_kept(&self) -> bool {
+        self.kind.is_some()
+    }
+
+    /// Whether one of the marks is durable.
+    pub fn is_durable(&self) -> bool {
+        self.kind == Some(true)
+    }
+
+    /// Records a mark, whose elements have been written; for a durable one, synced as well. `since` is
+    /// when that began to take time of the run.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be written.
+    pub fn record(
+        &mut self,
+        mark: Mark,
+        durable: bool,
+        since: Instant,
+        carry: &mut dyn FnMut(&mut dyn Write) -> io::Result<()>,
+    ) -> Result<()> {
+        let path = if durable { &self.durable } else { &self.latest };
+        let new = beside(path, "new");
+        let failed = |error| Error::io(path, "failed to record how far the run has come", error);
+        write(&new, &self.line(mark), durable, carry).map_err(failed)?;
+        fs::rename(&new, path).map_err(failed)?;
+        if durable {
+            let folder = path.parent().unwrap_or(Path::new("/"));
+            File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)?;
+            // It says less than the durable one from here on.
+            remove(&self.latest)?;
+        }
+        self.kind = Some(durable || self.kind == Some(true));
+        self.every[0].took(since);
+        if durable {
+            self.every[1].took(since);
+        }
+        Ok(())
+    }
+
+    fn line(&self, mark: Mark) -> Value {
+        let mut line = self.work.to_json();
+        let Mark { pass, tiles, ahead, at_rest } = mark;
+        line["mark"] = json!({ "pass": pass, "tiles": tiles, "ahead": ahead, "at_rest": at_rest });
+        line["boot"] = json!(boot());
+        line
+    }
+}
+
+/// The two files of the journal of a target.
+fn paths(target: &Path) -> [PathBuf; 2] {
+    ["partial.journal", "partial.latest"].map(|kind| beside(target, kind))
+}
+
+/// A path with something added to its name.
+pub(crate) fn beside(path: &Path, kind: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".");
+    name.push(kind);
+    name.into()
+}
+
+/// Whether there is a journal of a target.
+pub(crate) fn exists(target: &Path) -> bool {
+    paths(target).iter().any(|path| path.symlink_metadata().is_ok())
+}
+
+/// Removes the journal of a target.
+pub(crate) fn forget(target: &Path) -> Result<()> {
+    paths(target).iter().try_for_each(|path| remove(path))
+}
+
+fn remove(path: &Path) -> Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(Error::io(path, "failed to remove", error))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn gone(path: &Path) -> Error {
+    Error::io(path, "failed to read", io::ErrorKind::NotFound.into())
+}
+
+fn write(
+    path: &Path,
+    line: &Value,
+    durable: bool,
+    carry: &mut dyn FnMut(&mut dyn Write) -> io::Result<()>,
+) -> io::Result<()> {
+    let mut file = File::create(path)?;
+    writeln!(file, "{line}")?;
+    carry(&mut file)?;
+    if durable { file.sync_all() } else { Ok(()) }
+}
+
+/// What a file holds, and what follows its line; `None` if there is none.
+fn read(path: &Path) -> Result<Option<(Entry, BufReader<File>)>> {
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(Error::io(path, "failed to open", error)),
+    };
+    let mut line = Vec::new();
+    let mut file = BufReader::new(file);
+    let read = file.by_ref().take(LINE_BYTES).read_until(b'\n', &mut line);
+    read.map_err(|error| Error::io(path, "failed to read", error))?;
+    let entry = parse(&line).ok_or_else(|| Error::new(path, ErrorKind::NotJournal))?;
+    Ok(Some((entry, file)))
+}
+
+/// Reads the line of a journal; any bytes are safe to read.
+fn parse(line: &[u8]) -> Option<Entry> {
+    let value: Value = serde_json::from_slice(line.strip_suffix(b"\n")?).ok()?;
+    let (version, work) = Work::from_json(&value)?;
+    let mark = value.get("mark")?;
+    let number = |name: &str| usize::try_from(mark.get(name)?.as_u64()?).ok();
+    let at_rest = mark.get("at_rest")?.as_bool()?;
+    let (pass, tiles, ahead) = (number("pass")?, number("tiles")?, number("ahead")?);
+    let boot = value.get("boot")?.as_str()?.to_owned();
+    Some(Entry { version, work, mark: Mark { pass, tiles, ahead, at_rest }, boot })
+}
+
+/// What names this start of the machine; empty where nothing does.
+fn boot() -> String {
+    let id = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    id.trim().to_owned()
+}
