@@ -8,6 +8,7 @@ use std::io;
 use std::marker::PhantomData;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::access::{Access, ReadOnly, ReadWrite};
@@ -62,7 +63,8 @@ pub struct FileArray<T, D, A = ReadOnly> {
     pub(crate) direct: Option<DirectFile>,
     /// What waits in the page cache, of an array that should not be there.
     pub(crate) dirty: Option<Dirty>,
-    pub(crate) poisoned: AtomicBool,
+    /// Whether a sync has failed; of this array, or of one that is lost with it.
+    pub(crate) poisoned: Arc<AtomicBool>,
     pub(crate) kind: PhantomData<fn() -> (T, A)>,
 }
 
@@ -249,8 +251,11 @@ impl<T: Element, D: Dimension> FileArray<T, D, ReadWrite> {
     }
 
     fn check_poison(&self) -> Result<()> {
-        let poisoned = self.poisoned.load(Ordering::Relaxed);
-        if poisoned { Err(self.error(ErrorKind::Poisoned)) } else { Ok(()) }
+        if self.is_poisoned() { Err(self.error(ErrorKind::Poisoned)) } else { Ok(()) }
+    }
+
+    pub(crate) fn is_poisoned(&self) -> bool {
+        self.poisoned.load(Ordering::Relaxed)
     }
 }
 
@@ -547,6 +552,25 @@ mod tests {
         let layout = Layout::new(Ix1(len), Order::C, 1, 0).unwrap();
         let path = PathBuf::from("/dev/null");
         FileArray { dirty, ..array(file, path, layout, ByteOrder::NATIVE, Format::Raw) }
+    }
+
+    /// An array in a device, of which nobody asks how long it is.
+    fn device(path: &str) -> FileArrayMut<u64, Ix1> {
+        let file = File::options().read(true).write(true).open(path).unwrap();
+        let layout = Layout::new(Ix1(100), Order::C, 8, 16).unwrap();
+        array(file, PathBuf::from(path), layout, ByteOrder::NATIVE, Format::Raw)
+    }
+
+    #[test]
+    fn what_the_system_refuses_is_named_with_path_and_range() {
+        // Nothing is mapped at the beginning of this process, and a full device takes no byte.
+        let error = device("/proc/self/mem").read_window(3..5).unwrap_err().to_string();
+        let expected = "/proc/self/mem: failed to read 16 bytes at byte 40: Input/output error";
+        assert!(error.starts_with(expected), "{error}");
+        let tile = Array::<u64, _>::zeros(2);
+        let error = device("/dev/full").write_window(3..5, &tile).unwrap_err().to_string();
+        let expected = "/dev/full: failed to write 16 bytes at byte 40: No space left on device";
+        assert!(error.starts_with(expected), "{error}");
     }
 
     #[test]

@@ -5,7 +5,6 @@ use std::fs::{self, File};
 use std::io;
 use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicBool;
 
 use crate::access::Access;
 use crate::direct::DirectFile;
@@ -461,7 +460,7 @@ pub(crate) fn array<T, D, A>(
         format,
         direct: None,
         dirty: None,
-        poisoned: AtomicBool::new(false),
+        poisoned: std::sync::Arc::default(),
         kind: PhantomData,
     }
 }
