@@ -259,18 +259,6 @@ impl OutputOption {
 }
 
 impl OutputArgs {
-    /// The partial file of an unfinished run that nothing can go on from, if there is one.
-    pub(crate) fn left_without_journal(&self) -> Option<PathBuf> {
-        let beside = |kind: &str| {
-            let mut name = self.output.as_os_str().to_owned();
-            name.push(kind);
-            PathBuf::from(name)
-        };
-        let partial = beside(".partial");
-        let left = partial.exists() && Journal::resources(&self.output).is_none();
-        left.then_some(partial)
-    }
-
     /// How the output is opened.
     pub(crate) fn options(&self) -> Options {
         Options::new().replace(self.begin.force).resume(self.begin.resume)
@@ -283,7 +271,7 @@ impl OutputArgs {
         if same(input).is_some_and(|input| same(&self.output) == Some(input)) {
             return Err(format!("{output}: is the input; an output must be another file").into());
         }
-        if !self.begin.force && self.output.symlink_metadata().is_ok() {
+        if !self.begin.force && self.output.exists() {
             return Err(format!("{output}: exists already; --force replaces it").into());
         }
         if self.output.metadata().is_ok_and(|metadata| !metadata.is_file()) {

@@ -418,7 +418,7 @@ impl<T: Element, D: Dimension, A: Access> FileArray<T, D, A> {
     fn give_up_direct(&self, direct: &DirectFile, failed: &Failed) {
         direct.give_up();
         let (path, error) = (self.path.display(), &failed.error);
-        log::debug!("{path}: goes through the page cache from here on: {error}");
+        tracing::debug!("{path}: goes through the page cache from here on: {error}");
     }
 
     fn failed(&self, action: &str, failed: &Failed) -> Error {

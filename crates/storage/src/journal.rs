@@ -16,11 +16,16 @@
 //! is written anew for each mark and renamed into place, so there is a whole one at any time.
 
 use serde_json::{Value, json};
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, BufRead, BufReader, Read, Write};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
+use crate::options::absolute;
+use crate::output::follow;
 use crate::{Error, ErrorKind, FileInfo, Result};
 
 /// Between two marks at least this much time goes by.
@@ -222,7 +227,8 @@ impl Journal {
 
     /// The memory and threads of the run that left a journal beside a target, if one did.
     pub fn resources(target: impl AsRef<Path>) -> Option<(u64, u64)> {
-        let mut entries = paths(target.as_ref()).into_iter().filter_map(|path| read(&path).ok()?);
+        let target = follow(absolute(target.as_ref()).ok()?);
+        let mut entries = paths(&target).into_iter().filter_map(|path| read(&path).ok()?);
         entries.next().map(|(entry, _)| (entry.work.memory, entry.work.threads))
     }
 
@@ -287,7 +293,8 @@ impl Journal {
         let path = if durable { &self.durable } else { &self.latest };
         let new = beside(path, "new");
         let failed = |error| Error::io(path, "failed to record how far the run has come", error);
-        write(&new, &self.line(mark), durable, carry).map_err(failed)?;
+        let written = write(&new, &self.line(mark), durable, carry);
+        written.inspect_err(|_| drop(fs::remove_file(&new))).map_err(failed)?;
         fs::rename(&new, path).map_err(failed)?;
         if durable {
             let folder = path.parent().unwrap_or(Path::new("/"));
@@ -295,12 +302,33 @@ impl Journal {
             // It says less than the durable one from here on.
             remove(&self.latest)?;
         }
+        let Mark { pass, tiles, .. } = mark;
+        tracing::debug!(pass = pass + 1, tiles, durable, "mark");
         self.kind = Some(durable || self.kind == Some(true));
         self.every[0].took(since);
         if durable {
             self.every[1].took(since);
         }
         Ok(())
+    }
+
+    /// Tries again later, and each time later.
+    pub fn put_off(&mut self) {
+        for pace in &mut self.every {
+            pace.last = Instant::now();
+            pace.least = pace.least.saturating_mul(2).max(EVERY);
+        }
+    }
+
+    /// Takes back all marks: nothing can be resumed until the next one.
+    ///
+    /// # Errors
+    ///
+    /// If the files cannot be removed.
+    pub fn forget(&mut self) -> Result<()> {
+        self.kind = None;
+        remove(&self.latest)?;
+        remove(&self.durable)
     }
 
     fn line(&self, mark: Mark) -> Value {
@@ -317,12 +345,27 @@ fn paths(target: &Path) -> [PathBuf; 2] {
     ["partial.journal", "partial.latest"].map(|kind| beside(target, kind))
 }
 
-/// A path with something added to its name.
+/// The most bytes of a name.
+const NAME_BYTES: usize = 255;
+
+/// A path with something added to its name. Of a name that is too long for that, only the beginning is
+/// used, and a number that stands for all of it.
 pub(crate) fn beside(path: &Path, kind: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".");
-    name.push(kind);
-    name.into()
+    let name = path.file_name().unwrap_or_default().as_bytes();
+    // Room for `.new`, too.
+    let suffix = format!(".{kind}");
+    let most = NAME_BYTES - suffix.len() - 4;
+    let mut new = OsString::new();
+    if name.len() <= most {
+        new.push(OsStr::from_bytes(name));
+    } else {
+        let mut hasher = DefaultHasher::new();
+        name.hash(&mut hasher);
+        new.push(OsStr::from_bytes(&name[..most - 17]));
+        new.push(format!("~{:016x}", hasher.finish()));
+    }
+    new.push(suffix);
+    path.with_file_name(new)
 }
 
 /// Whether there is a journal of a target.

@@ -368,7 +368,7 @@ impl Options {
         let bypass = self.cache.bypasses(layout.bytes());
         let direct = if bypass { DirectFile::of(&file, A::WRITES_FILE) } else { None };
         if bypass && direct.is_none() {
-            log::debug!("{}: its file system has no way past the page cache", path.display());
+            tracing::debug!("{}: its file system has no way past the page cache", path.display());
         }
         let dirty = bypass.then(Dirty::default);
         FileArray { direct, dirty, ..array(file, path, layout, byte_order, format) }

@@ -25,6 +25,7 @@ use crate::{
 
 /// A new file, `.npy` or [raw](Self::raw), written beside its target and put in its place by [`commit`](Self::commit).
 ///
+/// The target of a symbolic link is the file that it leads to, and the partial file is beside that.
 /// Until then the target keeps its old contents, or does not exist. The partial file has the
 /// target's name followed by `.partial`; it is locked, so two programs cannot write one target at a
 /// time, and it is removed when the output is dropped without a commit, unless its
@@ -76,7 +77,7 @@ impl<T: Element, D: Dimension> Output<T, D> {
         shape: impl IntoDimension<Dim = D>,
         options: &Options,
     ) -> Result<Self> {
-        let target = absolute(path.as_ref())?;
+        let target = follow(absolute(path.as_ref())?);
         let (header, layout) = options.npy_layout::<T, D>(&target, shape)?;
         Self::begin(target, header, layout, options)
     }
@@ -91,7 +92,7 @@ impl<T: Element, D: Dimension> Output<T, D> {
         shape: impl IntoDimension<Dim = D>,
         options: &Options,
     ) -> Result<Self> {
-        let target = absolute(path.as_ref())?;
+        let target = follow(absolute(path.as_ref())?);
         let layout = options.raw_layout::<T, D>(&target, shape)?;
         Self::begin(target, None, layout, options)
     }
@@ -112,8 +113,13 @@ impl<T: Element, D: Dimension> Output<T, D> {
                 break locked;
             }
         };
-        let left = journal::exists(&target) && length(&locked.file, &partial)? > 0;
+        let any = length(&locked.file, &partial)? > 0;
+        let left = any && journal::exists(&target);
         let resumed = left && options.resumes();
+        if any && !left {
+            let partial = partial.display();
+            tracing::warn!("{partial}: was left by a run that kept no journal, and is replaced");
+        }
         let array = if resumed {
             left_array(locked, &partial, layout, header, options)?
         } else {
@@ -186,7 +192,7 @@ impl<T: Element, D: Dimension> Output<T, D> {
         shape: impl IntoDimension<Dim = E>,
         options: &Options,
     ) -> Result<FileArrayMut<U, E>> {
-        let path = beside(&self.partial, "scratch");
+        let path = beside(&self.target, "partial.scratch");
         if self.resumed {
             options.open_raw_mut(path, shape)
         } else {
@@ -303,6 +309,19 @@ fn forget(target: &Path) -> Result<()> {
         }
         _ => Ok(()),
     }
+}
+
+/// Where a path leads through symbolic links, which may lead to a file that is not there yet: an output
+/// takes the place of that, and the links stay.
+pub(crate) fn follow(path: PathBuf) -> PathBuf {
+    /// As many as the kernel follows.
+    const LINKS: usize = 40;
+    let mut place = path.clone();
+    for _ in 0..LINKS {
+        let Ok(next) = fs::read_link(&place) else { return place };
+        place = place.parent().unwrap_or(Path::new("/")).join(next);
+    }
+    path
 }
 
 fn check_target(target: &Path, replace: bool) -> Result<()> {
