@@ -72,7 +72,7 @@ pub use adaptor::{Cast, CastSource, Lazy, MapSink, MapSource, SinkExt, Zip2, Zip
 pub use budget::{Budget, Bytes, Resources};
 pub use control::{Control, Progress};
 pub use error::{Error, Result};
-pub use expression::{AnySource, Casting, Evaluation, Expression};
+pub use expression::{AnySource, Casting, Evaluation, EvaluationPlan, Expression};
 pub use fft2::{Fft2, Fft2Plan, fft2, ifft2};
 pub use fourier::{Direction, Norm, Real, ToComplex};
 pub use generate::{

@@ -1,7 +1,7 @@
 //! `outcore eval`: an expression with NumPy's operators and functions, on files of any size.
 
 use ndarray::IxDyn;
-use outcore_ops::{AnySource, Evaluation, Expression, store};
+use outcore_ops::{AnySource, Evaluation, Expression};
 use outcore_storage::{DType, Element, FileArray, FileInfo, Source, Stored};
 use std::path::PathBuf;
 
@@ -76,8 +76,8 @@ pub(crate) fn run(args: &Args) -> Outcome<()> {
     let dtype = args.dtype.unwrap_or(evaluation.dtype());
     let evaluation = evaluation.astype(dtype, args.cast.into())?;
     with_element!(dtype,
-        real T => write::<T>(args, &evaluation, &evaluation),
-        complex T => write::<T>(args, &evaluation, &evaluation)
+        real T => write::<T>(args, &evaluation),
+        complex T => write::<T>(args, &evaluation)
     )
 }
 
@@ -88,20 +88,15 @@ fn open(info: &FileInfo) -> Outcome<Box<dyn Input>> {
     )
 }
 
-fn write<T: Element>(
-    args: &Args,
-    evaluation: &Evaluation<'_>,
-    source: &dyn Source<T, IxDyn>,
-) -> Outcome<()> {
+fn write<T: Element>(args: &Args, evaluation: &Evaluation<'_>) -> Outcome<()> {
     let job = Job::new("eval", &args.job);
-    let name = format!("eval {}", args.expression);
-    let stored = store(evaluation).named(name).plan::<T>(args.resources.resources())?;
-    let plan = stored.plan();
+    let planned = evaluation.plan::<T>(args.resources.resources())?;
+    let plan = planned.plan();
     if !job.announce(plan)? {
         return Ok(());
     }
     let mut output = args.output.args().create::<T, IxDyn>(&evaluation.layout())?;
-    let report = job.run(plan, |control| stored.run(&source, &mut output, control))?;
+    let report = job.run(plan, |control| planned.run(evaluation, &mut output, control))?;
     output.commit()?;
     job.finish(plan, &report)
 }
