@@ -121,6 +121,21 @@ impl RawArgs {
         Ok(options.open_raw(&info.path, shape)?)
     }
 
+    /// The same, to be written too.
+    pub(crate) fn open_mut<T: Element, D: Dimension>(
+        &self,
+        info: &FileInfo,
+    ) -> Outcome<FileArrayMut<T, D>> {
+        let options = self.options();
+        if let Format::Npy(_) = info.format {
+            return Ok(options.open_mut(&info.path)?);
+        }
+        let shape = &info.shape[..];
+        let axes = || format!("shape {shape:?} has not {} axes", D::NDIM.unwrap_or_default());
+        let shape = D::from_dimension(&ndarray::Dim(shape)).ok_or_else(axes)?;
+        Ok(options.open_raw_mut(&info.path, shape)?)
+    }
+
     fn options(&self) -> Options {
         let of_dtype = self.dtype.and_then(|(_, byte_order)| byte_order);
         let byte_order = self.byte_order.or(of_dtype).unwrap_or(ByteOrder::NATIVE);

@@ -67,6 +67,7 @@ mod tile;
 mod tile_fft2;
 mod tiling;
 mod transfer;
+mod transpose_in_place;
 
 pub use adaptor::{Cast, CastSource, Lazy, MapSink, MapSource, SinkExt, Zip2, Zip3, Zip4, lazy};
 pub use budget::{Budget, Bytes, Resources};
@@ -97,3 +98,4 @@ pub use store::{Store, StorePlan, store};
 pub use stream::PassReport;
 pub use tile_fft2::TileFft2;
 pub use tiling::Tiling;
+pub use transpose_in_place::{TransposeInPlace, TransposeInPlacePlan, transpose_in_place};

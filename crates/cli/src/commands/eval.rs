@@ -2,8 +2,8 @@
 
 use ndarray::IxDyn;
 use outcore_ops::{AnySource, Evaluation, Expression};
-use outcore_storage::{DType, Element, FileArray, FileInfo, Source, Stored};
-use std::path::PathBuf;
+use outcore_storage::{DType, Element, ErrorKind, FileArray, FileInfo, Source, Stored};
+use std::path::{Path, PathBuf};
 
 use crate::args::{CastArg, OutputOption, ResourceArgs};
 use crate::element::with_element;
@@ -21,7 +21,7 @@ pub(crate) struct Args {
     /// The expression, such as 'a*b + sin(a)'
     #[arg(value_name = "EXPR", allow_hyphen_values = true)]
     expression: String,
-    /// A name in the expression and its .npy file
+    /// A name in the expression and its .npy file; a raw one is made one by `outcore convert`
     #[arg(value_name = "NAME=FILE", value_parser = input)]
     inputs: Vec<(String, PathBuf)>,
     #[command(flatten)]
@@ -69,7 +69,7 @@ pub(crate) fn run(args: &Args) -> Outcome<()> {
     let mut files = Vec::new();
     for (name, path) in &args.inputs {
         output.check(path)?;
-        files.push((name.as_str(), open(&FileInfo::of_npy(path)?)?));
+        files.push((name.as_str(), open(&describe(path)?)?));
     }
     let inputs: Vec<_> = files.iter().map(|(name, file)| (*name, file.source())).collect();
     let evaluation = expression.bind(&inputs)?;
@@ -79,6 +79,16 @@ pub(crate) fn run(args: &Args) -> Outcome<()> {
         real T => write::<T>(args, &evaluation),
         complex T => write::<T>(args, &evaluation)
     )
+}
+
+/// What a .npy file holds. No option says what a raw one does, because there may be several.
+fn describe(path: &Path) -> Outcome<FileInfo> {
+    FileInfo::of_npy(path).map_err(|error| match error.kind() {
+        ErrorKind::NotNpy(_) => {
+            format!("{error}; `outcore convert` makes a raw file one, with --from-dtype").into()
+        }
+        _ => error.into(),
+    })
 }
 
 fn open(info: &FileInfo) -> Outcome<Box<dyn Input>> {
