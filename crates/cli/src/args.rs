@@ -4,7 +4,7 @@ use clap::{Args, ValueEnum};
 use ndarray::Dimension;
 use outcore_ops::{Budget, Casting, Resources};
 use outcore_storage::{
-    ByteOrder, DType, Element, FileArray, FileInfo, Format, Journal, Options, Order,
+    ByteOrder, DType, Element, FileArray, FileArrayMut, FileInfo, Format, Journal, Options, Order,
 };
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -120,6 +120,21 @@ impl RawArgs {
         let axes = || format!("shape {shape:?} has not {} axes", D::NDIM.unwrap_or_default());
         let shape = D::from_dimension(&ndarray::Dim(shape)).ok_or_else(axes)?;
         Ok(options.open_raw(&info.path, shape)?)
+    }
+
+    /// The same, to be written too.
+    pub(crate) fn open_mut<T: Element, D: Dimension>(
+        &self,
+        info: &FileInfo,
+    ) -> Outcome<FileArrayMut<T, D>> {
+        let options = self.options();
+        if let Format::Npy(_) = info.format {
+            return Ok(options.open_mut(&info.path)?);
+        }
+        let shape = &info.shape[..];
+        let axes = || format!("shape {shape:?} has not {} axes", D::NDIM.unwrap_or_default());
+        let shape = D::from_dimension(&ndarray::Dim(shape)).ok_or_else(axes)?;
+        Ok(options.open_raw_mut(&info.path, shape)?)
     }
 
     fn options(&self) -> Options {

@@ -207,6 +207,22 @@ impl<'a> Job<'a> {
         Ok(self.go(plan, operation).map_err(|error| Stopped { error, kept: None })?)
     }
 
+    /// The same for an operation that must not stop halfway, because what it works on would be lost: only
+    /// a second Ctrl-C ends it.
+    pub(crate) fn run_to_its_end<R>(
+        &self,
+        plan: &Plan,
+        operation: impl FnOnce(Control<'_>) -> outcore_ops::Result<R>,
+    ) -> Outcome<R> {
+        if !self.args.quiet {
+            say("  works in place: Ctrl-C does not stop it, and pressed twice loses the file");
+        }
+        let meter = Meter::new(self.args.quiet, plan);
+        let result = operation(Control::new().on_progress(|progress| meter.show(progress)));
+        meter.finish();
+        Ok(result.map_err(|error| Stopped { error, kept: None })?)
+    }
+
     fn go<R>(
         &self,
         plan: &Plan,
