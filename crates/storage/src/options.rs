@@ -14,8 +14,8 @@ use crate::file_array::new_layout;
 use crate::lock::{self, Share};
 use crate::npy::{Header, HeaderError, MAX_AXES, Version};
 use crate::{
-    ByteOrder, Element, Error, ErrorKind, FileArray, FileArrayMut, Format, Layout, Lock, Order,
-    Result, host, reserve,
+    ByteOrder, Element, Error, ErrorKind, FileArray, FileArrayMut, FileState, Format, Layout, Lock,
+    Order, Result, host, reserve,
 };
 
 /// Whether reads and writes go through the operating system's page cache.
@@ -162,9 +162,9 @@ impl Options {
         &self,
         path: impl AsRef<Path>,
     ) -> Result<FileArray<T, D>> {
-        let (file, path) = self.open_to_read(path.as_ref())?;
+        let (file, path, state) = self.open_to_read(path.as_ref())?;
         let (layout, byte_order, format) = read_npy::<T, D>(&file, &path)?;
-        Ok(self.array(file, path, layout, byte_order, format))
+        Ok(FileArray { opened: state, ..self.array(file, path, layout, byte_order, format) })
     }
 
     /// Opens a `.npy` file for reading and writing; see [`FileArray::open_mut`].
@@ -191,10 +191,11 @@ impl Options {
         path: impl AsRef<Path>,
         shape: impl IntoDimension<Dim = D>,
     ) -> Result<FileArray<T, D>> {
-        let (file, path) = self.open_to_read(path.as_ref())?;
+        let (file, path, state) = self.open_to_read(path.as_ref())?;
         let layout = self.raw_layout::<T, D>(&path, shape)?;
         check_len(&file, &path, &layout, "its shape needs")?;
-        Ok(self.array(file, path, layout, self.byte_order, Format::Raw))
+        let array = self.array(file, path, layout, self.byte_order, Format::Raw);
+        Ok(FileArray { opened: state, ..array })
     }
 
     /// Opens a raw file for reading and writing, as an array of this shape.
@@ -219,10 +220,11 @@ impl Options {
     ///
     /// If the file cannot be read, or the bytes after its offset are no multiple of the element's.
     pub fn open_raw_1d<T: Element>(&self, path: impl AsRef<Path>) -> Result<FileArray<T, Ix1>> {
-        let (file, path) = self.open_to_read(path.as_ref())?;
+        let (file, path, state) = self.open_to_read(path.as_ref())?;
         let len = self.raw_len::<T>(&file, &path)?;
         let layout = self.raw_layout::<T, Ix1>(&path, len)?;
-        Ok(self.array(file, path, layout, self.byte_order, Format::Raw))
+        let array = self.array(file, path, layout, self.byte_order, Format::Raw);
+        Ok(FileArray { opened: state, ..array })
     }
 
     /// Creates a `.npy` file of zeros, or replaces the contents of an existing one; see [`FileArray::create`].
@@ -352,13 +354,15 @@ impl Options {
         FileArray { direct, dirty, ..array(file, path, layout, byte_order, format) }
     }
 
-    fn open_to_read(&self, path: &Path) -> Result<(File, PathBuf)> {
+    /// Opens a file, and looks at its state before anything is read.
+    fn open_to_read(&self, path: &Path) -> Result<(File, PathBuf, Option<FileState>)> {
         let path = absolute(path)?;
         let failed = |error| Error::io(&path, "failed to open for reading", error);
         let file = File::open(&path).map_err(failed)?;
         refuse_folder(&file, &path)?;
         lock::acquire(&file, &path, self.lock.unwrap_or(Lock::None), Share::Shared)?;
-        Ok((file, path))
+        let state = FileState::of(&file).ok();
+        Ok((file, path, state))
     }
 
     fn open_to_write(&self, path: &Path) -> Result<(File, PathBuf)> {
@@ -424,6 +428,7 @@ pub(crate) fn array<T, D, A>(
         direct: None,
         dirty: None,
         poisoned: AtomicBool::new(false),
+        opened: None,
         kind: PhantomData,
     }
 }
