@@ -4,6 +4,7 @@ use ndarray::{Dimension, IntoDimension, Ix1};
 use std::fs::{self, File};
 use std::io;
 use std::marker::PhantomData;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
@@ -382,9 +383,16 @@ impl Options {
         let failed = |action: &'static str| move |error| Error::io(path, action, error);
         let open =
             || File::options().read(true).write(true).create(true).truncate(false).open(path);
-        let existed = path.exists();
-        let file = open().map_err(failed("failed to create"))?;
-        lock::acquire(&file, path, self.lock.unwrap_or(Lock::Try), Share::Exclusive)?;
+        let (existed, file) = loop {
+            let existed = path.exists();
+            let file = open().map_err(failed("failed to create"))?;
+            lock::acquire(&file, path, self.lock.unwrap_or(Lock::Try), Share::Exclusive)?;
+            // Whoever held the lock may have put the file that we opened in another place, where it
+            // must keep its contents.
+            if is_at(&file, path) {
+                break (existed, file);
+            }
+        };
         let checked = self.check_space(&file, path, layout);
         if let (Err(_), false) = (&checked, existed) {
             let _ = fs::remove_file(path);
@@ -409,6 +417,15 @@ impl Options {
         }
         Ok(())
     }
+}
+
+/// Whether an open file is the one that a path names.
+fn is_at(file: &File, path: &Path) -> bool {
+    let identity = |metadata: fs::Metadata| (metadata.dev(), metadata.ino());
+    matches!(
+        (file.metadata().map(identity), fs::metadata(path).map(identity)),
+        (Ok(open), Ok(named)) if open == named
+    )
 }
 
 /// An array in a file that has been opened, through the page cache.

@@ -10,7 +10,6 @@ use ndarray::{ArrayView, ArrayViewMut, Dimension, IntoDimension};
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use rustix::io::Errno;
 use std::fs::{self, File};
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use crate::options::absolute;
@@ -97,14 +96,10 @@ impl<T: Element, D: Dimension> Output<T, D> {
         let replace = options.replaces();
         check_target(&target, replace)?;
         let partial = partial_path(&target);
-        let file = loop {
-            let file = options.create_file(&partial, &layout)?;
-            // Whoever held the lock may have renamed the file that we opened to its target.
-            if is_at(&file, &partial) {
-                break file;
-            }
-        };
-        let array = options.fill::<T, D>(file, partial.clone(), layout, header);
+        let file = options.create_file(&partial, &layout)?;
+        // Whoever held the lock may have put its output there.
+        let array = check_target(&target, replace)
+            .and_then(|()| options.fill::<T, D>(file, partial.clone(), layout, header));
         let array = array.inspect_err(|_| {
             let _ = fs::remove_file(&partial);
         })?;
@@ -195,13 +190,4 @@ fn check_target(target: &Path, replace: bool) -> Result<()> {
         Ok(_) if !replace => Err(Error::new(target, ErrorKind::Exists)),
         _ => Ok(()),
     }
-}
-
-/// Whether an open file is the one that a path names.
-fn is_at(file: &File, path: &Path) -> bool {
-    let identity = |metadata: fs::Metadata| (metadata.dev(), metadata.ino());
-    matches!(
-        (file.metadata().map(identity), fs::metadata(path).map(identity)),
-        (Ok(open), Ok(named)) if open == named
-    )
 }
