@@ -4,7 +4,8 @@ use clap::{Args, ValueEnum};
 use ndarray::{Dimension, Ix2};
 use outcore_ops::{Budget, Casting, Resources};
 use outcore_storage::{
-    ByteOrder, DType, Element, FileArray, FileArrayMut, FileInfo, Format, Layout, Options, Order,
+    ByteOrder, DType, Element, FileArray, FileArrayMut, FileInfo, Format, Layout, Lock, Options,
+    Order,
 };
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -178,6 +179,9 @@ pub(crate) struct OutputArgs {
     /// Replace OUTPUT if it exists
     #[arg(long)]
     pub(crate) force: bool,
+    /// Wait while another process writes OUTPUT
+    #[arg(long)]
+    pub(crate) wait: bool,
 }
 
 /// The output file, as an option of commands whose arguments are inputs.
@@ -189,21 +193,30 @@ pub(crate) struct OutputOption {
     /// Replace OUTPUT if it exists
     #[arg(long)]
     force: bool,
+    /// Wait while another process writes OUTPUT
+    #[arg(long)]
+    wait: bool,
 }
 
 impl OutputOption {
     pub(crate) fn args(&self) -> OutputArgs {
-        OutputArgs { output: self.output.clone(), force: self.force }
+        OutputArgs { output: self.output.clone(), force: self.force, wait: self.wait }
     }
 }
 
 impl OutputArgs {
+    /// How the output deals with what is at its place, and with others who write it.
+    pub(crate) fn options(&self) -> Options {
+        let lock = if self.wait { Lock::Wait } else { Lock::Try };
+        Options::new().replace(self.force).lock(lock)
+    }
+
     /// Begins the output; nothing is at its place until it is committed.
     pub(crate) fn create<T: Element, D: Dimension>(
         &self,
         layout: &Layout<D>,
     ) -> Outcome<outcore_storage::Output<T, D>> {
-        let options = Options::new().order(layout.order()).replace(self.force);
+        let options = self.options().order(layout.order());
         let shape = layout.shape().clone();
         Ok(outcore_storage::Output::with_options(&self.output, shape, &options)?)
     }

@@ -2,9 +2,7 @@
 
 use ndarray::IxDyn;
 use outcore_ops::{AnySource, Expression, store};
-use outcore_storage::{
-    ByteOrder, DType, Element, FileArray, FileInfo, Options, Order, Output, Source,
-};
+use outcore_storage::{ByteOrder, DType, Element, FileArray, FileInfo, Order, Output, Source};
 use std::path::PathBuf;
 
 use crate::args::{CastArg, OutputArgs, ResourceArgs, SourceArgs};
@@ -89,8 +87,7 @@ fn copy<T: Element>(args: &Args, info: &FileInfo, source: &dyn Source<T, IxDyn>)
     if !job.announce(plan)? {
         return Ok(());
     }
-    let options =
-        Options::new().order(order).byte_order(args.byte_order).replace(args.output.force);
+    let options = args.output.options().order(order).byte_order(args.byte_order);
     let path = &args.output.output;
     let mut output = if args.raw {
         Output::<T, IxDyn>::raw(path, source.shape(), &options)?

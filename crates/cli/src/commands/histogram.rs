@@ -57,7 +57,7 @@ pub(crate) fn run(args: &Args) -> Outcome<()> {
     let info = args.raw.describe(&args.input)?;
     if let Some(png) = args.png.clone() {
         // A picture may be replaced, but not the input.
-        OutputArgs { output: png, force: true }.check(&args.input)?;
+        OutputArgs { output: png, force: true, wait: false }.check(&args.input)?;
     }
     if info.dtype == DType::F16 {
         // Bins have edges of the type of the elements.

@@ -166,7 +166,8 @@ fn along<T: Ordered, B: Element, N: Element>(
     let lanes = request.plan_along::<T, B>(axis, args.resources.resources());
     let lanes = lanes.map_err(|error| format!("{}: {error}", info.path.display()))?;
     let shape = IxDyn(lanes.output_shape());
-    let output = args.output.clone().map(|output| OutputArgs { output, force: args.force });
+    let output = args.output.clone();
+    let output = output.map(|output| OutputArgs { output, force: args.force, wait: false });
     match &output {
         Some(output) => output.check(&args.input)?,
         None if shape.size() > MOST_PRINTED => {

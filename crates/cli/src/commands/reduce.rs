@@ -83,7 +83,7 @@ pub(crate) fn run(args: &Args) -> Outcome<()> {
 
 impl Args {
     fn output(&self) -> Option<OutputArgs> {
-        self.output.clone().map(|output| OutputArgs { output, force: self.force })
+        self.output.clone().map(|output| OutputArgs { output, force: self.force, wait: false })
     }
 }
 
