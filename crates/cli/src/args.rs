@@ -4,7 +4,8 @@ use clap::{Args, ValueEnum};
 use ndarray::Dimension;
 use outcore_ops::{Budget, Casting, Resources};
 use outcore_storage::{
-    ByteOrder, DType, Element, FileArray, FileArrayMut, FileInfo, Format, Journal, Options, Order,
+    ByteOrder, DType, Element, FileArray, FileArrayMut, FileInfo, Format, Journal, Lock, Options,
+    Order,
 };
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -222,6 +223,9 @@ pub(crate) struct BeginArgs {
     /// Record how far the run has come no more often than this, and durably a thirtieth as often
     #[arg(long, value_name = "SECONDS", default_value = "1", value_parser = seconds)]
     pub(crate) journal_every: Duration,
+    /// Wait while another process writes OUTPUT
+    #[arg(long)]
+    pub(crate) wait: bool,
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {
@@ -257,12 +261,15 @@ pub(crate) struct OptionalOutput {
     /// Record how far the run has come no more often than this, and durably a thirtieth as often
     #[arg(long, value_name = "SECONDS", default_value = "1", value_parser = seconds)]
     journal_every: Duration,
+    /// Wait while another process writes OUTPUT
+    #[arg(long, requires = "output")]
+    wait: bool,
 }
 
 impl OptionalOutput {
     pub(crate) fn args(&self) -> Option<OutputArgs> {
-        let Self { force, resume, no_journal, journal_every, .. } = *self;
-        let begin = BeginArgs { force, resume, no_journal, journal_every };
+        let Self { force, resume, no_journal, journal_every, wait, .. } = *self;
+        let begin = BeginArgs { force, resume, no_journal, journal_every, wait };
         self.output.clone().map(|output| OutputArgs { output, begin })
     }
 }
@@ -274,9 +281,10 @@ impl OutputOption {
 }
 
 impl OutputArgs {
-    /// How the output is opened.
+    /// How the output deals with what is at its place, and with others who write it.
     pub(crate) fn options(&self) -> Options {
-        Options::new().replace(self.begin.force).resume(self.begin.resume)
+        let lock = if self.begin.wait { Lock::Wait } else { Lock::Try };
+        Options::new().replace(self.begin.force).resume(self.begin.resume).lock(lock)
     }
 
     /// Refuses an output that could not be put in place, or that is the input itself.

@@ -13,7 +13,6 @@ use ndarray::{ArrayView, ArrayViewMut, Dimension, IntoDimension};
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use rustix::io::Errno;
 use std::fs::{self, File};
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use crate::journal::{self, beside};
@@ -106,14 +105,14 @@ impl<T: Element, D: Dimension> Output<T, D> {
         let replace = options.replaces();
         check_target(&target, replace)?;
         let partial = beside(&target, "partial");
-        let locked = loop {
-            let locked = options.create_file(&partial)?;
-            // Whoever held the lock may have renamed the file that we opened to its target.
-            if is_at(&locked.file, &partial) {
-                break locked;
-            }
-        };
+        let locked = options.create_file(&partial)?;
         let any = length(&locked.file, &partial)? > 0;
+        // Whoever held the lock may have put its output there.
+        check_target(&target, replace).inspect_err(|_| {
+            if !any {
+                let _ = fs::remove_file(&partial);
+            }
+        })?;
         let left = any && journal::exists(&target);
         let resumed = left && options.resumes();
         if any && !left {
@@ -215,8 +214,11 @@ impl<T: Element, D: Dimension> Output<T, D> {
         self.array.flush()?;
         self.rename()?;
         self.committed = true;
-        // Without a partial file beside it a journal says nothing, whenever the power fails.
-        forget(&self.target)?;
+        // Without a partial file beside it a journal says nothing, whenever the power fails. And with one
+        // it is that of a run which has begun meanwhile, and has done this.
+        if !self.partial.exists() {
+            forget(&self.target)?;
+        }
         let folder = self.target.parent().unwrap_or(Path::new("/"));
         let synced = File::open(folder).and_then(|folder| folder.sync_all());
         synced.map_err(|error| Error::io(folder, "failed to sync the folder", error))
@@ -333,13 +335,4 @@ fn check_target(target: &Path, replace: bool) -> Result<()> {
         Ok(_) if !replace => Err(Error::new(target, ErrorKind::Exists)),
         _ => Ok(()),
     }
-}
-
-/// Whether an open file is the one that a path names.
-fn is_at(file: &File, path: &Path) -> bool {
-    let identity = |metadata: fs::Metadata| (metadata.dev(), metadata.ino());
-    matches!(
-        (file.metadata().map(identity), fs::metadata(path).map(identity)),
-        (Ok(open), Ok(named)) if open == named
-    )
 }
