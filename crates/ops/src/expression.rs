@@ -201,7 +201,8 @@ fn prevailing(layouts: &[Layout<IxDyn>]) -> Order {
 /// Reading a window reads the windows of the inputs that it needs, each input once, in pieces; what
 /// is held meanwhile is at most [`STAGING_BYTES`](outcore_storage::STAGING_BYTES), and no more than
 /// the inputs have bytes for the window, unless these are a few elements. An input that is shorter
-/// than the result along an axis is read again for every piece.
+/// than the result along an axis is read again for every piece. To evaluate all of it, see
+/// [`plan`](Self::plan).
 pub struct Evaluation<'a> {
     text: String,
     sources: Vec<AnySource<'a>>,

@@ -30,8 +30,8 @@ fn squares_of_every_size_are_transposed_within_every_budget() {
                     continue;
                 };
                 assert!(plan.plan().memory() <= budget);
-                let mut last = None;
-                let control = Control::new().on_progress(|progress| last = Some(progress));
+                let mut seen = None;
+                let control = Control::new().on_progress(|progress| seen = Some(progress));
                 let report = plan.run(&mut array, control).unwrap();
                 assert_eq!(array.inner, field.t());
                 let bytes = (side * side * 4) as u64;
@@ -40,7 +40,7 @@ fn squares_of_every_size_are_transposed_within_every_budget() {
                 assert_eq!((plan.plan().bytes_read(), plan.plan().bytes_written()), (bytes, bytes));
                 let once = Some(u32::from(side > 0));
                 assert_eq!(array.times(), (once, once));
-                assert_eq!(last.map(|last| last.bytes_done), (side > 0).then_some(2 * bytes));
+                assert_eq!(seen.map(|seen| seen.bytes_done), (side > 0).then_some(2 * bytes));
             }
         }
     }

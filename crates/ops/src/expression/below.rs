@@ -45,20 +45,19 @@ impl Below {
     ) -> Self {
         let (below, more) = (under(shape, window), window.shape.ndim() - shape.ndim());
         let (mut first, mut step) = (0, 1);
-        let mut axes: Vec<(usize, usize)> = Vec::new();
+        let mut merged: Vec<(usize, usize)> = Vec::new();
         let mut add = |axis: usize| {
             let len = window.shape[axis];
             let mut own = 0;
-            if axis >= more {
-                let axis = axis - more;
-                first += (below.origin[axis] - held.origin[axis]) * step;
-                own = if shape[axis] == 1 { 0 } else { step };
-                step *= held.shape[axis];
+            if let Some(place) = axis.checked_sub(more) {
+                first += (below.origin[place] - held.origin[place]) * step;
+                own = if shape[place] == 1 { 0 } else { step };
+                step *= held.shape[place];
             }
-            match axes.last_mut() {
+            match merged.last_mut() {
                 _ if len == 1 => {}
                 Some((faster, step)) if own == *faster * *step => *faster *= len,
-                _ => axes.push((len, own)),
+                _ => merged.push((len, own)),
             }
         };
         let count = window.shape.ndim();
@@ -66,7 +65,7 @@ impl Below {
             Order::C => (0..count).rev().for_each(&mut add),
             Order::F => (0..count).for_each(&mut add),
         }
-        Self { first, axes }
+        Self { first, axes: merged }
     }
 
     /// The runs below a stretch of the window's elements.
