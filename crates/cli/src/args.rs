@@ -4,7 +4,8 @@ use clap::{Args, ValueEnum};
 use ndarray::Dimension;
 use outcore_ops::{Budget, Casting, Resources};
 use outcore_storage::{
-    ByteOrder, DType, Element, FileArray, FileInfo, Format, Journal, Options, Order,
+    ByteOrder, DType, Element, FileArray, FileArrayMut, FileInfo, Format, Journal, Lock, Options,
+    Order,
 };
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -122,6 +123,21 @@ impl RawArgs {
         Ok(options.open_raw(&info.path, shape)?)
     }
 
+    /// The same, to be written too.
+    pub(crate) fn open_mut<T: Element, D: Dimension>(
+        &self,
+        info: &FileInfo,
+    ) -> Outcome<FileArrayMut<T, D>> {
+        let options = self.options();
+        if let Format::Npy(_) = info.format {
+            return Ok(options.open_mut(&info.path)?);
+        }
+        let shape = &info.shape[..];
+        let axes = || format!("shape {shape:?} has not {} axes", D::NDIM.unwrap_or_default());
+        let shape = D::from_dimension(&ndarray::Dim(shape)).ok_or_else(axes)?;
+        Ok(options.open_raw_mut(&info.path, shape)?)
+    }
+
     fn options(&self) -> Options {
         let of_dtype = self.dtype.and_then(|(_, byte_order)| byte_order);
         let byte_order = self.byte_order.or(of_dtype).unwrap_or(ByteOrder::NATIVE);
@@ -207,6 +223,9 @@ pub(crate) struct BeginArgs {
     /// Record how far the run has come no more often than this, and durably a thirtieth as often
     #[arg(long, value_name = "SECONDS", default_value = "1", value_parser = seconds)]
     pub(crate) journal_every: Duration,
+    /// Wait while another process writes OUTPUT
+    #[arg(long)]
+    pub(crate) wait: bool,
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {
@@ -242,12 +261,15 @@ pub(crate) struct OptionalOutput {
     /// Record how far the run has come no more often than this, and durably a thirtieth as often
     #[arg(long, value_name = "SECONDS", default_value = "1", value_parser = seconds)]
     journal_every: Duration,
+    /// Wait while another process writes OUTPUT
+    #[arg(long, requires = "output")]
+    wait: bool,
 }
 
 impl OptionalOutput {
     pub(crate) fn args(&self) -> Option<OutputArgs> {
-        let Self { force, resume, no_journal, journal_every, .. } = *self;
-        let begin = BeginArgs { force, resume, no_journal, journal_every };
+        let Self { force, resume, no_journal, journal_every, wait, .. } = *self;
+        let begin = BeginArgs { force, resume, no_journal, journal_every, wait };
         self.output.clone().map(|output| OutputArgs { output, begin })
     }
 }
@@ -259,21 +281,10 @@ impl OutputOption {
 }
 
 impl OutputArgs {
-    /// The partial file of an unfinished run that nothing can go on from, if there is one.
-    pub(crate) fn left_without_journal(&self) -> Option<PathBuf> {
-        let beside = |kind: &str| {
-            let mut name = self.output.as_os_str().to_owned();
-            name.push(kind);
-            PathBuf::from(name)
-        };
-        let partial = beside(".partial");
-        let left = partial.exists() && Journal::resources(&self.output).is_none();
-        left.then_some(partial)
-    }
-
-    /// How the output is opened.
+    /// How the output deals with what is at its place, and with others who write it.
     pub(crate) fn options(&self) -> Options {
-        Options::new().replace(self.begin.force).resume(self.begin.resume)
+        let lock = if self.begin.wait { Lock::Wait } else { Lock::Try };
+        Options::new().replace(self.begin.force).resume(self.begin.resume).lock(lock)
     }
 
     /// Refuses an output that could not be put in place, or that is the input itself.
@@ -283,7 +294,7 @@ impl OutputArgs {
         if same(input).is_some_and(|input| same(&self.output) == Some(input)) {
             return Err(format!("{output}: is the input; an output must be another file").into());
         }
-        if !self.begin.force && self.output.symlink_metadata().is_ok() {
+        if !self.begin.force && self.output.exists() {
             return Err(format!("{output}: exists already; --force replaces it").into());
         }
         if self.output.metadata().is_ok_and(|metadata| !metadata.is_file()) {

@@ -4,14 +4,18 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use ndarray::Dimension;
 use outcore_ops::{Bytes, Control, Error, PassPlan, Plan, Progress, Report, Resources};
-use outcore_storage::{Element, ErrorKind, FileInfo, Journal, Layout, Mark, Options, Output, Work};
+use outcore_storage::{
+    Element, ErrorKind, FileInfo, Journal, Layout, Mark, Options, Output, Work, host,
+};
 use serde_json::{Map, Value, json};
+use std::cell::Cell;
 use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::args::OutputArgs;
+use crate::log::{TOLD, say};
 
 /// What a command gives back. Its error is one line that says what, which file and both numbers.
 pub(crate) type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
@@ -111,10 +115,14 @@ impl<'a> Job<'a> {
 
     /// Tells the plan. Answers whether there is more to do: not in a dry run.
     pub(crate) fn announce(&self, plan: &Plan) -> Outcome<bool> {
+        let (bytes_read, bytes_written) = (plan.bytes_read(), plan.bytes_written());
+        let (memory, passes) = (plan.memory(), plan.passes.len());
+        let operation = &plan.operation;
+        tracing::info!(target: TOLD, operation, passes, bytes_read, bytes_written, memory, "plan");
         match (self.args.dry_run, self.args.json) {
             (true, true) => print(&self.json(plan, None))?,
             (true, false) => print(plan)?,
-            (false, _) if !self.args.quiet => eprintln!("{plan}"),
+            (false, _) if !self.args.quiet => say(plan),
             _ => {}
         }
         Ok(!self.args.dry_run)
@@ -140,7 +148,6 @@ impl<'a> Job<'a> {
         work: Work,
         make: impl FnOnce(Options) -> outcore_storage::Result<Output<T, D>>,
     ) -> Outcome<Writing<T, D>> {
-        let left = args.left_without_journal();
         let output = make(args.options()).map_err(|error| match error.kind() {
             ErrorKind::Unfinished => {
                 format!("{error}; --resume goes on with it, --force begins anew").into()
@@ -148,12 +155,6 @@ impl<'a> Job<'a> {
             ErrorKind::OtherWork(_) => format!("{error}; --force begins anew").into(),
             _ => Box::<dyn std::error::Error>::from(error),
         })?;
-        if let Some(left) = left.filter(|_| !self.args.quiet) {
-            eprintln!(
-                "  {}: was left by a run that has kept no journal; begins anew",
-                left.display()
-            );
-        }
         let journal = output.journal(work);
         let journal = journal.map_err(|error| format!("{error}; --force begins anew"))?;
         if args.begin.resume {
@@ -170,7 +171,7 @@ impl<'a> Job<'a> {
             |mark| format!("pass {}, after {} of its tiles", mark.pass + 1, mark.tiles),
         );
         if !self.args.quiet {
-            eprintln!("  goes on from {place}");
+            say(format_args!("  goes on from {place}"));
         }
     }
 
@@ -215,6 +216,22 @@ impl<'a> Job<'a> {
         Ok(self.go(plan, operation).map_err(|error| Stopped { error, kept: None })?)
     }
 
+    /// The same for an operation that must not stop halfway, because what it works on would be lost: only
+    /// a second Ctrl-C ends it.
+    pub(crate) fn run_to_its_end<R>(
+        &self,
+        plan: &Plan,
+        operation: impl FnOnce(Control<'_>) -> outcore_ops::Result<R>,
+    ) -> Outcome<R> {
+        if !self.args.quiet {
+            say("  works in place: Ctrl-C does not stop it, and pressed twice loses the file");
+        }
+        let meter = Meter::new(self.args.quiet, plan);
+        let result = operation(Control::new().on_progress(|progress| meter.show(progress)));
+        meter.finish();
+        Ok(result.map_err(|error| Stopped { error, kept: None })?)
+    }
+
     fn go<R>(
         &self,
         plan: &Plan,
@@ -256,13 +273,18 @@ impl<'a> Job<'a> {
     }
 
     fn tell(&self, report: &Report) {
+        let (bytes_read, bytes_written) = (report.bytes_read(), report.bytes_written());
+        let (seconds, peak) = (self.begin.elapsed().as_secs_f64(), host::peak_memory());
+        tracing::info!(target: TOLD, seconds, bytes_read, bytes_written, peak_memory_bytes = peak, "end");
         if !self.args.quiet {
             let seconds = self.begin.elapsed().as_secs_f64();
             let moved = report.bytes_read() + report.bytes_written();
             let rate = Bytes(rate(moved, seconds));
-            let peak = outcore_storage::host::peak_memory().map_or(0, |bytes| bytes);
+            let peak = host::peak_memory().map_or(0, |bytes| bytes);
             let (moved, peak) = (Bytes(moved), Bytes(peak));
-            eprintln!("  done in {seconds:.2} s: moved {moved} at {rate}/s, peak memory {peak}");
+            say(format_args!(
+                "  done in {seconds:.2} s: moved {moved} at {rate}/s, peak memory {peak}"
+            ));
         }
     }
 
@@ -274,7 +296,7 @@ impl<'a> Job<'a> {
         put("seconds", json!(report.map(|_| self.begin.elapsed().as_secs_f64())));
         put("bytes_read", json!(report.map_or(plan.bytes_read(), Report::bytes_read)));
         put("bytes_written", json!(report.map_or(plan.bytes_written(), Report::bytes_written)));
-        put("peak_memory_bytes", json!(report.and_then(|_| outcore_storage::host::peak_memory())));
+        put("peak_memory_bytes", json!(report.and_then(|_| host::peak_memory())));
         put("passes", json!(plan.passes.len()));
         put("planned_memory_bytes", json!(plan.memory()));
         put("kept_bytes", json!(plan.kept_bytes));
@@ -323,7 +345,12 @@ pub(crate) fn rate(bytes: u64, seconds: f64) -> u64 {
 struct Meter {
     bar: ProgressBar,
     names: Vec<String>,
-    lines: Option<std::cell::Cell<Instant>>,
+    /// Whether there are lines instead of a bar.
+    lines: bool,
+    last: Cell<Instant>,
+    begin: Instant,
+    /// The bytes that an earlier run has moved.
+    before: Cell<Option<u64>>,
 }
 
 /// Between two lines of progress where there is no terminal.
@@ -341,23 +368,41 @@ impl Meter {
             "  {msg:16} {wide_bar} {bytes:>10} of {total_bytes}  {bytes_per_sec}  {eta} left";
         bar.set_style(ProgressStyle::with_template(style).expect("a valid template"));
         let names = plan.passes.iter().map(|pass| pass.name.clone()).collect();
-        let lines = (!terminal && !quiet).then(|| std::cell::Cell::new(Instant::now()));
-        Self { bar, names, lines }
+        let begin = Instant::now();
+        let (lines, last, before) = (!terminal && !quiet, Cell::new(begin), Cell::default());
+        Self { bar, names, lines, last, begin, before }
     }
 
     fn show(&self, progress: Progress) {
         let name = &self.names[progress.pass];
+        if self.before.get().is_none() {
+            self.before.set(Some(progress.bytes_done));
+        }
         self.bar.set_length(progress.bytes_total);
         self.bar.set_position(progress.bytes_done);
         self.bar.set_message(format!("pass {}/{} {name}", progress.pass + 1, progress.passes));
-        let Some(last) = &self.lines else { return };
-        if last.get().elapsed() >= LINE_EVERY {
-            last.set(Instant::now());
-            let (done, total) = (Bytes(progress.bytes_done), Bytes(progress.bytes_total));
-            let (pass, passes) = (progress.pass + 1, progress.passes);
-            let left = self.bar.eta().as_secs();
-            eprintln!("  pass {pass}/{passes} {name}: {done} of {total}, about {left} s left");
+        if self.last.get().elapsed() < LINE_EVERY {
+            return;
         }
+        self.last.set(Instant::now());
+        let Progress { pass, passes, bytes_done, bytes_total } = progress;
+        let (pass, left) = (pass + 1, self.left(progress));
+        tracing::info!(target: TOLD, pass, bytes_done, bytes_total, seconds_left = left, "progress");
+        if self.lines {
+            let (done, total) = (Bytes(bytes_done), Bytes(bytes_total));
+            say(format_args!(
+                "  pass {pass}/{passes} {name}: {done} of {total}, about {left} s left"
+            ));
+        }
+    }
+
+    /// About how many seconds are left, at the rate of this run so far.
+    fn left(&self, progress: Progress) -> u64 {
+        let before = self.before.get().unwrap_or(0);
+        let done = progress.bytes_done.saturating_sub(before).max(1);
+        let left = progress.bytes_total.saturating_sub(progress.bytes_done);
+        let seconds = u128::from(left) * self.begin.elapsed().as_millis() / u128::from(done) / 1000;
+        u64::try_from(seconds).unwrap_or(u64::MAX)
     }
 
     fn finish(&self) {

@@ -164,7 +164,7 @@ fn the_budget_of_the_unfinished_run_need_not_be_repeated() {
 #[test]
 fn a_file_that_is_no_journal_is_an_error() {
     let folder = interrupted("fft2 in.npy out.npy");
-    for text in ["", "\n", "{}\n", "{\"outcore\": 1}\n", "\0\0\0"] {
+    for text in ["", "\n\n", "{}\n", "outcore 0.1.0\n\n", "\0\0\0"] {
         let _ = fs::remove_file(folder.path().join("out.npy.partial.latest"));
         fs::write(folder.path().join("out.npy.partial.journal"), text).unwrap();
         let ran = run_line(folder.path(), "fft2 in.npy out.npy --resume --quiet --memory 1MiB");

@@ -138,7 +138,8 @@ impl<'a> Control<'a> {
         Ok(())
     }
 
-    /// Records that a pass has stopped between two tiles: because it is time, or for good.
+    /// Records that a pass has stopped between two tiles: because it is time, or for good. A journal that
+    /// cannot be written, as on a disk that others have filled, is no reason to end.
     pub(crate) fn stopped(&mut self, pass: &dyn Resume, mark: Mark, since: Instant) -> Result<()> {
         let at_rest = self.stop().is_cancelled();
         // Of nothing done nothing need be kept.
@@ -150,7 +151,12 @@ impl<'a> Control<'a> {
                 sync(pass, journal)?;
             }
             let mark = Mark { at_rest, ..mark };
-            journal.record(mark, durable, since, &mut |to| pass.save(to))?;
+            let recorded = journal.record(mark, durable, since, &mut |to| pass.save(to));
+            if let Err(error) = recorded {
+                // The mark before it still holds, and the run need not end for it.
+                tracing::warn!("{error}; the run goes on, and would be resumed from further back");
+                journal.put_off();
+            }
         }
         if at_rest { Err(Error::Cancelled) } else { Ok(()) }
     }
@@ -165,7 +171,11 @@ impl<'a> Control<'a> {
         if durable {
             sync(pass, journal)?;
         }
-        Ok(journal.record(next, durable, since, &mut |_| Ok(()))?)
+        if let Err(error) = journal.record(next, durable, since, &mut |_| Ok(())) {
+            tracing::warn!("{error}; the run goes on, and could not be resumed");
+            journal.forget()?;
+        }
+        Ok(())
     }
 
     /// Refuses a journal, with a reason.

@@ -208,7 +208,8 @@ where
     /// # Errors
     ///
     /// If a shape differs from the plan's, reading or writing fails, or the caller cancels. The
-    /// source is unharmed; the sink's contents are then unspecified.
+    /// source is unharmed; the sink's contents are then unspecified. With a journal a later run goes on
+    /// with them; one that was killed in the second pass reads the source once more.
     pub fn run<R, S>(&self, source: &R, sink: &mut S, control: Control<'_>) -> Result<Report>
     where
         R: Source<Complex<T>, Ix2>,

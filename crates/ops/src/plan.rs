@@ -165,7 +165,13 @@ impl<'p, 'c> Run<'p, 'c> {
             _ => {}
         }
         self.control.advance(self.part_done(index, mark.tiles, pass.tiles()));
-        self.report.passes.push(stream(pass, &self.threads, &mut self.control, mark)?);
+        let name = self.plan.passes.get(index).map_or("", |pass| &pass.name);
+        tracing::info!(pass = index + 1, name, tiles = pass.tiles(), from = mark.tiles, "pass");
+        let report = stream(pass, &self.threads, &mut self.control, mark)?;
+        let PassReport { bytes_read, bytes_written, .. } = report;
+        let seconds = report.elapsed.as_secs_f64();
+        tracing::info!(pass = index + 1, bytes_read, bytes_written, seconds, "pass done");
+        self.report.passes.push(report);
         let next = Mark { pass: index + 1, tiles: mark.ahead, ..Mark::default() };
         if next.pass < self.plan.passes.len() {
             self.control.passed(pass, next)?;

@@ -13,7 +13,7 @@ use num_complex::Complex;
 use outcore_ops::{
     AnySource, Between, Control, CumSum, Direction, Error, Expression, Norm, Report, Resources,
     Result, SinkExt, Sum, TileFft2, Variance, dft2_bins, fft2, histogram, lazy, map_tiles,
-    quantile, reduce, scan, stats, store, thumbnail,
+    quantile, reduce, scan, stats, store, thumbnail, transpose_in_place,
 };
 use outcore_storage::{Element, FileArray, FileArrayMut, Options, Order, Output, Window, Work};
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -63,7 +63,7 @@ unsafe impl GlobalAlloc for Counted {
 #[global_allocator]
 static ALLOCATOR: Counted = Counted;
 
-const SHAPE: (usize, usize) = (192, 160);
+const SHAPE: (usize, usize) = (176, 176);
 const TILE: (usize, usize) = (32, 40);
 /// What plans have beyond the least that they need: for several tiles, each of some pages.
 const ROOM: u64 = 64 << 10;
@@ -345,6 +345,7 @@ fn elementwise() -> Vec<Case> {
     let tiles = fitted(|resources| map_tiles(&reals(), TILE).plan::<f64, f64>(resources));
     let tiles_in_place =
         fitted(|resources| map_tiles(&reals(), TILE).plan_in_place::<f64>(resources));
+    let square = fitted(|resources| transpose_in_place(&reals()).plan::<f64>(resources));
     let fft = |resources| {
         TileFft2::<f64>::new(SHAPE, TILE, Direction::Forward, Norm::Backward, resources)
     };
@@ -389,6 +390,9 @@ fn elementwise() -> Vec<Case> {
                 let double = |_: &_, mut tile: ndarray::ArrayViewMut2<'_, f64>| tile *= 2.0;
                 tiles_in_place.run_in_place(array, double, Control::new())
             })
+        }),
+        case("transposition in place", IN_PLACE, false, move |disk| {
+            disk.in_place(REALS, |array| square.run(array, Control::new()))
         }),
         case("TileFft2", COMPLEX, true, move |disk| {
             let source = disk.source(COMPLEX);

@@ -94,13 +94,14 @@ impl<T: Element, D: Dimension> Sink<T, D> for Dying<T, D> {
     }
 }
 
-type Operation<T, D> = dyn Fn(&mut Dying<T, D>, Control<'_>) -> outcore_ops::Result<Report>;
+type Operation<'a, T, D> =
+    dyn Fn(&mut Dying<T, D>, Control<'_>) -> outcore_ops::Result<Report> + 'a;
 
 /// Something that writes an array, and may be interrupted.
 struct Case<'a, T, D> {
     name: &'a str,
     shape: D,
-    run: &'a Operation<T, D>,
+    run: &'a Operation<'a, T, D>,
 }
 
 /// Marks that are all durable, and marks that none is.

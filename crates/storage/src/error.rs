@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::{ByteOrder, DType};
+use crate::{ByteOrder, DType, FileState};
 
 /// A result whose error names the file.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -40,6 +40,14 @@ pub enum ErrorKind {
         expected: u64,
         /// The bytes that the file has.
         actual: u64,
+    },
+    /// The file is not the one any more that was opened.
+    #[error("changed while it was read: it had {opened}, and now has {now}")]
+    Changed {
+        /// The file when it was opened.
+        opened: FileState,
+        /// The file after it was read.
+        now: FileState,
     },
     /// The disk has less room than the array needs.
     #[error("needs {needed} bytes on its disk, which has {free} bytes free")]

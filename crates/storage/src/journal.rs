@@ -13,15 +13,20 @@
 //! the operating system has all that was written, and are believed only until the machine starts anew,
 //! or a sync fails: after that nobody knows what the operating system has.
 //!
-//! A file of either kind is one line of JSON, then the bytes that the pass carries from tile to tile. It
-//! is written anew for each mark and renamed into place, so there is a whole one at any time.
+//! A file of either kind is some lines of text, an empty one, then the bytes that the pass carries from
+//! tile to tile. It is written anew for each mark and renamed into place, so there is a whole one at any
+//! time.
 
-use serde_json::{Value, json};
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, BufRead, BufReader, Read, Write};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
+use crate::options::absolute;
+use crate::output::follow;
 use crate::{Error, ErrorKind, FileInfo, Result};
 
 /// Between two marks at least this much time goes by.
@@ -32,8 +37,8 @@ const DURABLE_EVERY: Duration = Duration::from_secs(30);
 const SHARE: u32 = 50;
 /// Longer than any run.
 const NEVER: Duration = Duration::from_secs(1 << 32);
-/// The most that the line of JSON takes: a hostile file cannot make a run hold more.
-const LINE_BYTES: u64 = 1 << 20;
+/// The most that the lines take: a hostile file cannot make a run hold more.
+const TEXT_BYTES: u64 = 1 << 20;
 
 /// How far a run has come: what an earlier run has done, and a later one need not do.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -71,8 +76,10 @@ pub struct Work {
 
 impl Work {
     /// Names the work: everything that the result depends on, and the plan.
-    pub fn new(text: impl Into<String>) -> Self {
-        Self { text: text.into(), memory: 0, threads: 0, inputs: Vec::new() }
+    pub fn new(text: impl AsRef<str>) -> Self {
+        // As it is read again: without what ends its lines.
+        let lines: Vec<_> = text.as_ref().lines().collect();
+        Self { text: lines.join("\n"), memory: 0, threads: 0, inputs: Vec::new() }
     }
 
     /// The memory and threads that the plan was made for. They are kept for whoever goes on, and make
@@ -93,27 +100,13 @@ impl Work {
         let age = modified.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let name = info.path.file_name().unwrap_or_default().to_string_lossy();
         self.inputs.push(format!(
-            "{name} of {file_bytes} bytes, modified at {}.{:09}: {dtype} {shape:?}, order {order}, \
+            "{} of {file_bytes} bytes, modified at {}.{:09}: {dtype} {shape:?}, order {order}, \
              {byte_order}-endian, from byte {offset}",
+            name.escape_debug(),
             age.as_secs(),
             age.subsec_nanos(),
         ));
         self
-    }
-
-    fn to_json(&self) -> Value {
-        let Self { text, memory, threads, inputs } = self;
-        let version = env!("CARGO_PKG_VERSION");
-        json!({ "outcore": version, "work": text, "memory": memory, "threads": threads, "inputs": inputs })
-    }
-
-    fn from_json(value: &Value) -> Option<(String, Self)> {
-        let text = |name: &str| Some(value.get(name)?.as_str()?.to_owned());
-        let inputs = value.get("inputs")?.as_array()?.iter();
-        let inputs =
-            inputs.map(|input| input.as_str().map(str::to_owned)).collect::<Option<_>>()?;
-        let (memory, threads) = (value.get("memory")?.as_u64()?, value.get("threads")?.as_u64()?);
-        Some((text("outcore")?, Self { text: text("work")?, memory, threads, inputs }))
     }
 
     /// Why a journal of other work is of no use to this.
@@ -223,7 +216,8 @@ impl Journal {
 
     /// The memory and threads of the run that left a journal beside a target, if one did.
     pub fn resources(target: impl AsRef<Path>) -> Option<(u64, u64)> {
-        let mut entries = paths(target.as_ref()).into_iter().filter_map(|path| read(&path).ok()?);
+        let target = follow(absolute(target.as_ref()).ok()?);
+        let mut entries = paths(&target).into_iter().filter_map(|path| read(&path).ok()?);
         entries.next().map(|(entry, _)| (entry.work.memory, entry.work.threads))
     }
 
@@ -288,7 +282,7 @@ impl Journal {
         let path = if durable { &self.durable } else { &self.latest };
         let new = beside(path, "new");
         let failed = |error| Error::io(path, "failed to record how far the run has come", error);
-        let written = write(&new, &self.line(mark), durable, carry);
+        let written = write(&new, &self.text(mark), durable, carry);
         let renamed = written.and_then(|()| fs::rename(&new, path));
         renamed.map_err(|error| {
             // On a full disk nothing else makes room.
@@ -301,6 +295,8 @@ impl Journal {
             // It says less than the durable one from here on.
             remove(&self.latest)?;
         }
+        let Mark { pass, tiles, .. } = mark;
+        tracing::debug!(pass = pass + 1, tiles, durable, "mark");
         self.kind = Some(durable || self.kind == Some(true));
         self.every[0].took(since);
         if durable {
@@ -321,12 +317,39 @@ impl Journal {
         Ok(())
     }
 
-    fn line(&self, mark: Mark) -> Value {
-        let mut line = self.work.to_json();
+    /// Tries again later, and each time later.
+    pub fn put_off(&mut self) {
+        for pace in &mut self.every {
+            pace.last = Instant::now();
+            pace.least = pace.least.saturating_mul(2).max(EVERY);
+        }
+    }
+
+    /// Takes back all marks: nothing can be resumed until the next one.
+    ///
+    /// # Errors
+    ///
+    /// If the files cannot be removed.
+    pub fn forget(&mut self) -> Result<()> {
+        self.kind = None;
+        remove(&self.latest)?;
+        remove(&self.durable)
+    }
+
+    fn text(&self, mark: Mark) -> String {
+        let Work { text, memory, threads, inputs } = &self.work;
         let Mark { pass, tiles, ahead, at_rest } = mark;
-        line["mark"] = json!({ "pass": pass, "tiles": tiles, "ahead": ahead, "at_rest": at_rest });
-        line["boot"] = json!(boot());
-        line
+        let (version, boot) = (env!("CARGO_PKG_VERSION"), boot());
+        let mut lines = vec![
+            format!("outcore {version}"),
+            format!("boot {boot}"),
+            format!("memory {memory}"),
+            format!("threads {threads}"),
+            format!("mark {pass} {tiles} {ahead} {at_rest}"),
+        ];
+        lines.extend(inputs.iter().map(|input| format!("input {input}")));
+        lines.extend(text.lines().map(|line| format!("work {line}")));
+        lines.join("\n") + "\n\n"
     }
 }
 
@@ -335,12 +358,27 @@ fn paths(target: &Path) -> [PathBuf; 2] {
     ["partial.journal", "partial.latest"].map(|kind| beside(target, kind))
 }
 
-/// A path with something added to its name.
+/// The most bytes of a name.
+const NAME_BYTES: usize = 255;
+
+/// A path with something added to its name. Of a name that is too long for that, only the beginning is
+/// used, and a number that stands for all of it.
 pub(crate) fn beside(path: &Path, kind: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".");
-    name.push(kind);
-    name.into()
+    let name = path.file_name().unwrap_or_default().as_bytes();
+    // Room for `.new`, too.
+    let suffix = format!(".{kind}");
+    let most = NAME_BYTES - suffix.len() - 4;
+    let mut new = OsString::new();
+    if name.len() <= most {
+        new.push(OsStr::from_bytes(name));
+    } else {
+        let mut hasher = DefaultHasher::new();
+        name.hash(&mut hasher);
+        new.push(OsStr::from_bytes(&name[..most - 17]));
+        new.push(format!("~{:016x}", hasher.finish()));
+    }
+    new.push(suffix);
+    path.with_file_name(new)
 }
 
 /// Whether there is a journal of a target.
@@ -378,40 +416,57 @@ fn gone(path: &Path) -> Error {
 
 fn write(
     path: &Path,
-    line: &Value,
+    text: &str,
     durable: bool,
     carry: &mut dyn FnMut(&mut dyn Write) -> io::Result<()>,
 ) -> io::Result<()> {
     let mut file = File::create(path)?;
-    writeln!(file, "{line}")?;
+    file.write_all(text.as_bytes())?;
     carry(&mut file)?;
     if durable { file.sync_all() } else { Ok(()) }
 }
 
-/// What a file holds, and what follows its line; `None` if there is none.
+/// What a file holds, and what follows its lines; `None` if there is none.
 fn read(path: &Path) -> Result<Option<(Entry, BufReader<File>)>> {
-    let file = match File::open(path) {
-        Ok(file) => file,
+    let failed = |error| Error::io(path, "failed to read", error);
+    let mut file = match File::open(path) {
+        Ok(file) => BufReader::new(file),
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(Error::io(path, "failed to open", error)),
+        Err(error) => return Err(failed(error)),
     };
-    let mut line = Vec::new();
-    let mut file = BufReader::new(file);
-    let read = file.by_ref().take(LINE_BYTES).read_until(b'\n', &mut line);
-    read.map_err(|error| Error::io(path, "failed to read", error))?;
-    let entry = parse(&line).ok_or_else(|| Error::new(path, ErrorKind::NotJournal))?;
+    let (mut text, mut left) = (Vec::new(), TEXT_BYTES);
+    loop {
+        let read = file.by_ref().take(left).read_until(b'\n', &mut text).map_err(failed)?;
+        left -= read as u64;
+        if read == 0 || text.ends_with(b"\n\n") {
+            break;
+        }
+    }
+    let entry = parse(&text).ok_or_else(|| Error::new(path, ErrorKind::NotJournal))?;
     Ok(Some((entry, file)))
 }
 
-/// Reads the line of a journal; any bytes are safe to read.
-fn parse(line: &[u8]) -> Option<Entry> {
-    let value: Value = serde_json::from_slice(line.strip_suffix(b"\n")?).ok()?;
-    let (version, work) = Work::from_json(&value)?;
-    let mark = value.get("mark")?;
-    let number = |name: &str| usize::try_from(mark.get(name)?.as_u64()?).ok();
-    let at_rest = mark.get("at_rest")?.as_bool()?;
-    let (pass, tiles, ahead) = (number("pass")?, number("tiles")?, number("ahead")?);
-    let boot = value.get("boot")?.as_str()?.to_owned();
+/// Reads the lines of a journal; any bytes are safe to read.
+fn parse(text: &[u8]) -> Option<Entry> {
+    let text = std::str::from_utf8(text.strip_suffix(b"\n\n")?).ok()?;
+    let mut lines = text.split('\n');
+    let mut field = |name: &str| lines.next()?.strip_prefix(name)?.strip_prefix(' ');
+    let version = field("outcore")?.to_owned();
+    let boot = field("boot")?.to_owned();
+    let (memory, threads) = (field("memory")?.parse().ok()?, field("threads")?.parse().ok()?);
+    let mut mark = field("mark")?.split(' ');
+    let mut number = || mark.next()?.parse().ok();
+    let (pass, tiles, ahead) = (number()?, number()?, number()?);
+    let at_rest = mark.next()?.parse().ok().filter(|_| mark.next().is_none())?;
+    let (mut inputs, mut work) = (Vec::new(), Vec::new());
+    for line in lines {
+        match line.split_once(' ')? {
+            ("input", input) if work.is_empty() => inputs.push(input.to_owned()),
+            ("work", line) => work.push(line),
+            _ => return None,
+        }
+    }
+    let work = Work { text: work.join("\n"), memory, threads, inputs };
     Some(Entry { version, work, mark: Mark { pass, tiles, ahead, at_rest }, boot })
 }
 
@@ -419,4 +474,82 @@ fn parse(line: &[u8]) -> Option<Entry> {
 fn boot() -> String {
     let id = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
     id.trim().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn journal(folder: &Path, text: &str) -> Journal {
+        let work = Work::new(text).resources(1 << 20, 2);
+        Journal::new(&folder.join("out.npy"), work)
+    }
+
+    fn mark(tiles: usize) -> Mark {
+        Mark { pass: 1, tiles, ahead: 3, at_rest: true }
+    }
+
+    #[test]
+    fn what_is_recorded_is_found() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut journal = journal(folder.path(), "two\nlines, and a third\n");
+        let (target, now) = (folder.path().join("out.npy"), Instant::now());
+        assert_eq!(Journal::resources(&target), None);
+        journal.record(mark(7), true, now, &mut |to| to.write_all(b"\n\ncarried")).unwrap();
+        assert_eq!(Journal::resources(&target), Some((1 << 20, 2)));
+        let found = Journal::found(&target, journal.work.clone()).unwrap();
+        assert_eq!(found.mark(), Some(mark(7)));
+        let mut carried = Vec::new();
+        found.restore(&mut |from| from.read_to_end(&mut carried).map(|_| ())).unwrap();
+        assert_eq!(carried, b"\n\ncarried");
+    }
+
+    #[test]
+    fn the_latest_mark_is_believed_until_the_machine_starts_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut journal = journal(folder.path(), "work");
+        let (target, now) = (folder.path().join("out.npy"), Instant::now());
+        journal.record(mark(1), true, now, &mut |_| Ok(())).unwrap();
+        journal.record(mark(2), false, now, &mut |_| Ok(())).unwrap();
+        let found = || Journal::found(&target, Work::new("work")).unwrap().mark();
+        assert_eq!(found(), Some(mark(2)));
+        let text = fs::read_to_string(&journal.latest).unwrap();
+        for other in [text.replace(&boot(), "another start"), text[..30].to_owned(), String::new()]
+        {
+            fs::write(&journal.latest, other).unwrap();
+            assert_eq!(found(), Some(mark(1)));
+        }
+        fs::write(&journal.latest, &text).unwrap();
+        // A durable mark takes the place of both.
+        journal.record(mark(3), true, now, &mut |_| Ok(())).unwrap();
+        assert_eq!(found(), Some(mark(3)));
+    }
+
+    #[test]
+    fn marks_wait_until_they_cost_less_than_a_fiftieth() {
+        let mut pace = Pace::new(Duration::ZERO);
+        assert!(pace.due() <= Instant::now());
+        pace.took(Instant::now() - Duration::from_secs(2));
+        let wait = pace.due() - Instant::now();
+        assert!(wait > Duration::from_secs(99) && wait < Duration::from_secs(101), "{wait:?}");
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_of_a_journal_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            let _ = parse(&bytes);
+        }
+
+        #[test]
+        fn no_line_of_a_journal_panics(
+            lines in prop::collection::vec(prop_oneof![
+                Just("outcore 0.1.0"), Just("boot x"), Just("memory 1"), Just("threads -1"),
+                Just("threads 1"), Just("mark 0 1 2 true"), Just("mark 0 99999999999999999999 2 true"),
+                Just("mark"), Just("input a"), Just("work b"), Just(""), Just("work"),
+            ], 0..12),
+        ) {
+            let _ = parse((lines.join("\n") + "\n\n").as_bytes());
+        }
+    }
 }

@@ -66,7 +66,9 @@ impl<D: Dimension> Layout<D> {
         let nonzero = shape.slice().iter().filter(|&&len| len > 0);
         let bytes =
             nonzero.copied().chain([element_bytes]).try_fold(1_usize, usize::checked_mul)?;
-        let end = u64::try_from(bytes).ok()?.checked_add(offset)?;
+        // What takes no bytes ends where it begins.
+        let held = if shape.slice().contains(&0) { 0 } else { bytes };
+        let end = u64::try_from(held).ok()?.checked_add(offset)?;
         let countable = isize::try_from(bytes).is_ok() && i64::try_from(end).is_ok();
         countable.then_some(Self { shape, order, element_bytes, offset })
     }
@@ -238,6 +240,9 @@ mod tests {
         assert!(Layout::new(Dim([0, usize::MAX, 2]), Order::C, 1, 0).is_none());
         assert!(Layout::new(Dim([1 << 62]), Order::C, 8, 0).is_none());
         assert!(Layout::new(Dim([1]), Order::C, 8, u64::MAX).is_none());
+        let most = isize::MAX.unsigned_abs();
+        assert!(Layout::new(Dim([most]), Order::C, 1, 1).is_none());
+        assert!(Layout::new(Dim([0, most]), Order::C, 1, 1).is_some());
         assert!(Layout::new(Dim([1 << 40]), Order::C, 8, 1 << 40).is_some());
     }
 }

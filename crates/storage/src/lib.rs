@@ -49,6 +49,7 @@ mod output;
 mod probe;
 mod reserve;
 mod source;
+mod state;
 mod window;
 
 pub use access::{Access, CopyOnWrite, ReadOnly, ReadWrite, Writable};
@@ -67,4 +68,5 @@ pub use options::{Cache, Options};
 pub use output::Output;
 pub use probe::{PageBuffer, ProbeFile, Way};
 pub use source::{Sink, Source, Stored};
+pub use state::{FileState, Moment};
 pub use window::Window;

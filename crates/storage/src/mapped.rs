@@ -15,6 +15,7 @@
 use memmap2::{MmapOptions, MmapRaw};
 use ndarray::{ArrayView, ArrayViewMut, Dimension, IntoDimension, Shape, ShapeBuilder};
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use crate::access::{Access, CopyOnWrite, ReadOnly, ReadWrite, Writable};
@@ -279,14 +280,20 @@ impl<T: Pod, D: Dimension> MappedArray<T, D, ReadWrite> {
 
     /// An array of zeros in a file without a name, in `folder`; it is gone when it is closed.
     ///
-    /// Safe, because no program comes to open a file without a name by accident. Its disk space is
-    /// reserved; on a file system that cannot reserve, a full disk raises `SIGBUS` on writing.
+    /// Safe, because no program comes to open a file without a name by accident, and because its disk
+    /// space is reserved: otherwise a full disk would raise `SIGBUS` when the view is written.
     ///
     /// # Errors
     ///
-    /// If the folder cannot be written, or the disk is too full or cannot map.
+    /// If the folder cannot be written, the disk is too full or cannot map, or the file system cannot
+    /// reserve space; [`FileArray::scratch`] needs no reservation.
     pub fn scratch(folder: impl AsRef<Path>, shape: impl IntoDimension<Dim = D>) -> Result<Self> {
-        Self::map_private(FileArray::scratch(folder, shape)?)
+        let array = FileArray::scratch(folder, shape)?;
+        if !is_reserved(&array)? {
+            let reason = "its file system reserves no space, so a full disk would raise a signal";
+            return Err(array.error(ErrorKind::NotMappable { reason: reason.to_owned() }));
+        }
+        Self::map_private(array)
     }
 
     /// Maps an array that nobody else changes: by the caller's promise, or because nobody can.
@@ -504,6 +511,15 @@ fn options<T: Pod, D: Dimension, A: Access>(array: &FileArray<T, D, A>) -> Resul
     let mut options = MmapOptions::new();
     options.offset(offset).len(array.len() * size_of::<T>());
     Ok(options)
+}
+
+/// Whether a new file has a place on its disk for every byte.
+fn is_reserved<T: Pod, D: Dimension>(array: &FileArrayMut<T, D>) -> Result<bool> {
+    // In these units, whatever the blocks of the file system are.
+    const BLOCK: u64 = 512;
+    let failed = |error| Error::io(&array.path, "failed to ask for its blocks", error);
+    let blocks = array.file.metadata().map_err(failed)?.blocks();
+    Ok(blocks.saturating_mul(BLOCK) >= array.layout.bytes())
 }
 
 fn failed<T: Pod, D: Dimension, A: Access>(array: &FileArray<T, D, A>, error: io::Error) -> Error {

@@ -4,6 +4,7 @@ use ndarray::{Dimension, IntoDimension, Ix1};
 use std::fs::{self, File};
 use std::io;
 use std::marker::PhantomData;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use crate::access::Access;
@@ -13,8 +14,8 @@ use crate::file_array::new_layout;
 use crate::lock::{self, Share};
 use crate::npy::{Header, HeaderError, MAX_AXES, Version};
 use crate::{
-    ByteOrder, Element, Error, ErrorKind, FileArray, FileArrayMut, Format, Layout, Lock, Order,
-    Result, host, reserve,
+    ByteOrder, Element, Error, ErrorKind, FileArray, FileArrayMut, FileState, Format, Layout, Lock,
+    Order, Result, host, reserve,
 };
 
 /// Whether reads and writes go through the operating system's page cache.
@@ -183,9 +184,9 @@ impl Options {
         &self,
         path: impl AsRef<Path>,
     ) -> Result<FileArray<T, D>> {
-        let (file, path) = self.open_to_read(path.as_ref())?;
+        let (file, path, state) = self.open_to_read(path.as_ref())?;
         let (layout, byte_order, format) = read_npy::<T, D>(&file, &path)?;
-        Ok(self.array(file, path, layout, byte_order, format))
+        Ok(FileArray { opened: state, ..self.array(file, path, layout, byte_order, format) })
     }
 
     /// Opens a `.npy` file for reading and writing; see [`FileArray::open_mut`].
@@ -212,10 +213,11 @@ impl Options {
         path: impl AsRef<Path>,
         shape: impl IntoDimension<Dim = D>,
     ) -> Result<FileArray<T, D>> {
-        let (file, path) = self.open_to_read(path.as_ref())?;
+        let (file, path, state) = self.open_to_read(path.as_ref())?;
         let layout = self.raw_layout::<T, D>(&path, shape)?;
         check_len(&file, &path, &layout, "its shape needs")?;
-        Ok(self.array(file, path, layout, self.byte_order, Format::Raw))
+        let array = self.array(file, path, layout, self.byte_order, Format::Raw);
+        Ok(FileArray { opened: state, ..array })
     }
 
     /// Opens a raw file for reading and writing, as an array of this shape.
@@ -240,10 +242,11 @@ impl Options {
     ///
     /// If the file cannot be read, or the bytes after its offset are no multiple of the element's.
     pub fn open_raw_1d<T: Element>(&self, path: impl AsRef<Path>) -> Result<FileArray<T, Ix1>> {
-        let (file, path) = self.open_to_read(path.as_ref())?;
+        let (file, path, state) = self.open_to_read(path.as_ref())?;
         let len = self.raw_len::<T>(&file, &path)?;
         let layout = self.raw_layout::<T, Ix1>(&path, len)?;
-        Ok(self.array(file, path, layout, self.byte_order, Format::Raw))
+        let array = self.array(file, path, layout, self.byte_order, Format::Raw);
+        Ok(FileArray { opened: state, ..array })
     }
 
     /// Creates a `.npy` file of zeros, or replaces the contents of an existing one; see [`FileArray::create`].
@@ -367,19 +370,21 @@ impl Options {
         let bypass = self.cache.bypasses(layout.bytes());
         let direct = if bypass { DirectFile::of(&file, A::WRITES_FILE) } else { None };
         if bypass && direct.is_none() {
-            log::debug!("{}: its file system has no way past the page cache", path.display());
+            tracing::debug!("{}: its file system has no way past the page cache", path.display());
         }
         let dirty = bypass.then(Dirty::default);
         FileArray { direct, dirty, ..array(file, path, layout, byte_order, format) }
     }
 
-    fn open_to_read(&self, path: &Path) -> Result<(File, PathBuf)> {
+    /// Opens a file, and looks at its state before anything is read.
+    fn open_to_read(&self, path: &Path) -> Result<(File, PathBuf, Option<FileState>)> {
         let path = absolute(path)?;
         let failed = |error| Error::io(&path, "failed to open for reading", error);
         let file = File::open(&path).map_err(failed)?;
         refuse_folder(&file, &path)?;
         lock::acquire(&file, &path, self.lock.unwrap_or(Lock::None), Share::Shared)?;
-        Ok((file, path))
+        let state = FileState::of(&file).ok();
+        Ok((file, path, state))
     }
 
     fn open_to_write(&self, path: &Path) -> Result<(File, PathBuf)> {
@@ -395,10 +400,16 @@ impl Options {
         let failed = |error| Error::io(path, "failed to create", error);
         let open =
             || File::options().read(true).write(true).create(true).truncate(false).open(path);
-        let existed = path.exists();
-        let file = open().map_err(failed)?;
-        lock::acquire(&file, path, self.lock.unwrap_or(Lock::Try), Share::Exclusive)?;
-        Ok(Locked { file, path: path.to_owned(), existed })
+        loop {
+            let existed = path.exists();
+            let file = open().map_err(failed)?;
+            lock::acquire(&file, path, self.lock.unwrap_or(Lock::Try), Share::Exclusive)?;
+            // Whoever held the lock may have put the file that we opened in another place, where it
+            // must keep its contents.
+            if is_at(&file, path) {
+                return Ok(Locked { file, path: path.to_owned(), existed });
+            }
+        }
     }
 
     /// Refuses what cannot fit even in the place of the old contents.
@@ -444,6 +455,15 @@ impl Locked {
     }
 }
 
+/// Whether an open file is the one that a path names.
+fn is_at(file: &File, path: &Path) -> bool {
+    let identity = |metadata: fs::Metadata| (metadata.dev(), metadata.ino());
+    matches!(
+        (file.metadata().map(identity), fs::metadata(path).map(identity)),
+        (Ok(open), Ok(named)) if open == named
+    )
+}
+
 /// An array in a file that has been opened, through the page cache.
 pub(crate) fn array<T, D, A>(
     file: File,
@@ -461,6 +481,7 @@ pub(crate) fn array<T, D, A>(
         direct: None,
         dirty: None,
         poisoned: std::sync::Arc::default(),
+        opened: None,
         kind: PhantomData,
     }
 }

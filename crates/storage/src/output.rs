@@ -13,7 +13,6 @@ use ndarray::{ArrayView, ArrayViewMut, Dimension, IntoDimension};
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use rustix::io::Errno;
 use std::fs::{self, File};
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -27,6 +26,7 @@ use crate::{
 
 /// A new file, `.npy` or [raw](Self::raw), written beside its target and put in its place by [`commit`](Self::commit).
 ///
+/// The target of a symbolic link is the file that it leads to, and the partial file is beside that.
 /// Until then the target keeps its old contents, or does not exist. The partial file has the
 /// target's name followed by `.partial`; it is locked, so two programs cannot write one target at a
 /// time, and it is removed when the output is dropped without a commit, unless its
@@ -78,7 +78,7 @@ impl<T: Element, D: Dimension> Output<T, D> {
         shape: impl IntoDimension<Dim = D>,
         options: &Options,
     ) -> Result<Self> {
-        let target = absolute(path.as_ref())?;
+        let target = follow(absolute(path.as_ref())?);
         let (header, layout) = options.npy_layout::<T, D>(&target, shape)?;
         Self::begin(target, header, layout, options)
     }
@@ -93,7 +93,7 @@ impl<T: Element, D: Dimension> Output<T, D> {
         shape: impl IntoDimension<Dim = D>,
         options: &Options,
     ) -> Result<Self> {
-        let target = absolute(path.as_ref())?;
+        let target = follow(absolute(path.as_ref())?);
         let layout = options.raw_layout::<T, D>(&target, shape)?;
         Self::begin(target, None, layout, options)
     }
@@ -107,15 +107,20 @@ impl<T: Element, D: Dimension> Output<T, D> {
         let replace = options.replaces();
         check_target(&target, replace)?;
         let partial = beside(&target, "partial");
-        let locked = loop {
-            let locked = options.create_file(&partial)?;
-            // Whoever held the lock may have renamed the file that we opened to its target.
-            if is_at(&locked.file, &partial) {
-                break locked;
+        let locked = options.create_file(&partial)?;
+        let any = length(&locked.file, &partial)? > 0;
+        // Whoever held the lock may have put its output there.
+        check_target(&target, replace).inspect_err(|_| {
+            if !any {
+                let _ = fs::remove_file(&partial);
             }
-        };
-        let left = journal::exists(&target) && length(&locked.file, &partial)? > 0;
+        })?;
+        let left = any && journal::exists(&target);
         let resumed = left && options.resumes();
+        if any && !left {
+            let partial = partial.display();
+            tracing::warn!("{partial}: was left by a run that kept no journal, and is replaced");
+        }
         let array = if resumed {
             left_array(locked, &partial, layout, header, options)?
         } else {
@@ -188,7 +193,7 @@ impl<T: Element, D: Dimension> Output<T, D> {
         shape: impl IntoDimension<Dim = E>,
         options: &Options,
     ) -> Result<FileArrayMut<U, E>> {
-        let path = beside(&self.partial, "scratch");
+        let path = beside(&self.target, "partial.scratch");
         let mut array: FileArrayMut<U, E> = if self.resumed {
             options.open_raw_mut(path, shape)
         } else {
@@ -214,8 +219,11 @@ impl<T: Element, D: Dimension> Output<T, D> {
         self.array.flush()?;
         self.rename()?;
         self.committed = true;
-        // Without a partial file beside it a journal says nothing, whenever the power fails.
-        forget(&self.target)?;
+        // Without a partial file beside it a journal says nothing, whenever the power fails. And with one
+        // it is that of a run which has begun meanwhile, and has done this.
+        if !self.partial.exists() {
+            forget(&self.target)?;
+        }
         let folder = self.target.parent().unwrap_or(Path::new("/"));
         let synced = File::open(folder).and_then(|folder| folder.sync_all());
         synced.map_err(|error| Error::io(folder, "failed to sync the folder", error))
@@ -313,6 +321,19 @@ fn forget(target: &Path) -> Result<()> {
     }
 }
 
+/// Where a path leads through symbolic links, which may lead to a file that is not there yet: an output
+/// takes the place of that, and the links stay.
+pub(crate) fn follow(path: PathBuf) -> PathBuf {
+    /// As many as the kernel follows.
+    const LINKS: usize = 40;
+    let mut place = path.clone();
+    for _ in 0..LINKS {
+        let Ok(next) = fs::read_link(&place) else { return place };
+        place = place.parent().unwrap_or(Path::new("/")).join(next);
+    }
+    path
+}
+
 fn check_target(target: &Path, replace: bool) -> Result<()> {
     match fs::metadata(target) {
         Ok(metadata) if metadata.is_dir() => {
@@ -322,13 +343,4 @@ fn check_target(target: &Path, replace: bool) -> Result<()> {
         Ok(_) if !replace => Err(Error::new(target, ErrorKind::Exists)),
         _ => Ok(()),
     }
-}
-
-/// Whether an open file is the one that a path names.
-fn is_at(file: &File, path: &Path) -> bool {
-    let identity = |metadata: fs::Metadata| (metadata.dev(), metadata.ino());
-    matches!(
-        (file.metadata().map(identity), fs::metadata(path).map(identity)),
-        (Ok(open), Ok(named)) if open == named
-    )
 }

@@ -82,6 +82,21 @@ fn an_append_that_does_not_fit_leaves_the_old_array(disk: &Path) {
     fs::remove_file(&path).unwrap();
 }
 
+/// Memory without an end, whose file system knows no reservations.
+fn a_map_without_a_reservation_is_refused(disk: &Path) {
+    let folder = disk.join("memory");
+    fs::create_dir(&folder).unwrap();
+    let mount = Command::new("mount").args(["-t", "ramfs", "none"]).arg(&folder).status();
+    if !mount.is_ok_and(|status| status.success()) {
+        return skipped("a_map_without_a_reservation_is_refused", "cannot mount ramfs");
+    }
+    let message = refused!(MappedArrayMut::<u8, _>::scratch(&folder, 10_000), NotMappable { .. });
+    assert!(message.contains("reserves no space"), "{message}");
+    let mut file = FileArrayMut::<u8, _>::scratch(&folder, 10_000).unwrap();
+    file.write_window(0..10_000, &Array1::ones(10_000)).unwrap();
+    assert_eq!(file.read().unwrap(), Array1::ones(10_000));
+}
+
 /// In the child, which has a mount table of its own.
 fn run(disk: &Path) {
     let options = format!("size={DISK}");
@@ -95,6 +110,7 @@ fn run(disk: &Path) {
     reserved_space_stays_when_others_fill_the_disk(disk);
     writing_to_a_sparse_file_is_an_error(disk);
     an_append_that_does_not_fit_leaves_the_old_array(disk);
+    a_map_without_a_reservation_is_refused(disk);
     println!("{DONE}");
 }
 

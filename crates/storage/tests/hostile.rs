@@ -6,7 +6,7 @@ mod support;
 
 use ndarray::{Ix1, Ix2, IxDyn, array};
 use outcore_storage::npy::{Header, MAX_HEADER_BYTES};
-use outcore_storage::{ErrorKind, FileArray, FileArrayMut, FileInfo};
+use outcore_storage::{ErrorKind, FileArray, FileArrayMut, FileInfo, Options, Order};
 use proptest::prelude::*;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
@@ -84,6 +84,15 @@ fn mutated() -> impl Strategy<Value = Vec<u8>> {
     })
 }
 
+/// A length of an axis: short ones, and those at which products overflow.
+fn length() -> impl Strategy<Value = usize> {
+    prop_oneof![
+        6 => 0_usize..4,
+        1 => prop::sample::select(vec![usize::MAX, 1 << 31, 1 << 32, 1 << 62, 1 << 63]),
+        1 => any::<usize>(),
+    ]
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(1000))]
 
@@ -108,6 +117,32 @@ proptest! {
         if let Ok((header, ..)) = result {
             prop_assert!(text.contains(&header.dtype.code()));
         }
+    }
+
+    #[test]
+    fn arbitrary_raw_options_are_opened_or_refused(
+        lengths in prop::collection::vec(length(), 0..40),
+        offset in prop_oneof![0_u64..200, Just(u64::MAX), Just(i64::MAX as u64), any::<u64>()],
+        fortran: bool,
+    ) {
+        const FILE_BYTES: u64 = 100;
+        let folder = folder().unwrap();
+        let path = folder.path().join("array.dat");
+        fs::write(&path, [0; FILE_BYTES as usize]).unwrap();
+        let order = if fortran { Order::F } else { Order::C };
+        let options = Options::new().offset(offset).order(order);
+        let open = || options.open_raw::<f32, _>(&path, IxDyn(&lengths)).and_then(|file| file.read());
+        let (opened, peak) = peak_of(open);
+        // As many lengths as there may be are little, too.
+        prop_assert!(peak < MAX_HEADER_BYTES, "{} bytes", peak);
+        let counted = |least: usize| {
+            let lengths = lengths.iter().map(|&len| len.max(least) as u128);
+            lengths.fold(4_u128, u128::saturating_mul)
+        };
+        let countable = counted(1) <= isize::MAX as u128;
+        let bytes = if lengths.contains(&0) { 0 } else { counted(0) };
+        let fits = countable && bytes.saturating_add(offset.into()) <= FILE_BYTES.into();
+        prop_assert_eq!(opened.is_ok(), fits, "{:?}", opened.map(drop));
     }
 
     #[test]
@@ -181,6 +216,26 @@ fn lengths_that_no_array_has_are_refused() {
         fs::write(&path, raw_header(1, &dictionary("'<f4'", shape))).unwrap();
         refused!(FileArray::<f32, Ix2>::open(&path), TooLarge { .. });
         refused!(FileInfo::of_npy(&path), TooLarge { .. });
+    }
+}
+
+#[test]
+fn any_number_of_axes_is_read_and_64_are_written() {
+    let folder = folder().unwrap();
+    let path = folder.path().join("array.npy");
+    // NumPy 1 ends at 32, NumPy 2 at 64, a header at thousands.
+    for axes in [33, 64, 65, 20_000] {
+        let header = raw_header(2, &dictionary("'|u1'", &format!("({})", "1,".repeat(axes))));
+        fs::write(&path, [header, vec![7]].concat()).unwrap();
+        assert_eq!(FileInfo::of_npy(&path).unwrap().shape, vec![1; axes]);
+        let array = FileArray::<u8, IxDyn>::open(&path).unwrap().read().unwrap();
+        assert_eq!((array.ndim(), array.sum()), (axes, 7));
+        refused!(FileArray::<u8, Ix2>::open(&path), WrongAxes { expected: 2, .. });
+        let created = FileArrayMut::<u8, _>::create(&path, vec![1; axes]);
+        match axes {
+            33 | 64 => created.unwrap().close().unwrap(),
+            _ => assert!(refused!(created, Unsupported(_)).contains(&axes.to_string())),
+        }
     }
 }
 

@@ -1,10 +1,9 @@
 //! `outcore info`: what a file holds.
 
 use outcore_ops::{Budget, Bytes};
-use outcore_storage::{FileInfo, Format};
+use outcore_storage::{FileInfo, Format, Moment};
 use serde_json::json;
 use std::path::PathBuf;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::args::RawArgs;
 use crate::job::{Outcome, print};
@@ -46,7 +45,8 @@ fn as_text(info: &FileInfo) -> String {
     let (format, version) = format(info);
     let budget = Budget::default();
     let fits = if info.data_bytes <= budget.bytes() { "fits" } else { "exceeds" };
-    let modified = info.modified.map_or_else(|| "unknown".to_owned(), utc);
+    let modified =
+        info.modified.map_or_else(|| "unknown".to_owned(), |time| Moment(time).to_string());
     let rows = [
         ("path", info.path.display().to_string()),
         ("format", format!("{format} {}", version.unwrap_or_default())),
@@ -76,34 +76,5 @@ fn byte_order(info: &FileInfo) -> &'static str {
         _ if info.dtype.swapped_bytes() == 1 => "none",
         outcore_storage::ByteOrder::Little => "little",
         outcore_storage::ByteOrder::Big => "big",
-    }
-}
-
-/// A time as `2026-01-31 12:00:00 UTC`, by the days-to-date arithmetic of the Gregorian calendar
-/// (Richards, "Explanatory Supplement to the Astronomical Almanac", 2013, section 15.11).
-fn utc(time: SystemTime) -> String {
-    let Ok(since) = time.duration_since(UNIX_EPOCH) else { return "before 1970".to_owned() };
-    let (days, seconds) = (since.as_secs() / 86400, since.as_secs() % 86400);
-    let julian = days + 2_440_588;
-    let f = julian + 1401 + (4 * julian + 274_277) / 146_097 * 3 / 4 - 38;
-    let e = 4 * f + 3;
-    let h = 5 * (e % 1461 / 4) + 2;
-    let (day, month) = (h % 153 / 5 + 1, (h / 153 + 2) % 12 + 1);
-    let year = e / 1461 - 4716 + (14 - month) / 12;
-    let (hour, minute, second) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
-    format!("{year}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02} UTC")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::time::Duration;
-
-    #[test]
-    fn times_print_as_utc() {
-        let at = |seconds| utc(UNIX_EPOCH + Duration::from_secs(seconds));
-        assert_eq!(at(0), "1970-01-01 00:00:00 UTC");
-        assert_eq!(at(951_782_400), "2000-02-29 00:00:00 UTC");
-        assert_eq!(at(1_767_225_599), "2025-12-31 23:59:59 UTC");
     }
 }

@@ -131,9 +131,11 @@ impl Fault {
             Self::Broken => vec!["at byte 7".to_owned(), "Input/output error".to_owned()],
             Self::Full => vec!["at byte 7".to_owned(), "No space left on device".to_owned()],
             Self::Short => vec!["is 5 bytes long".to_owned(), "byte 9".to_owned()],
-            Self::Cut(path) => {
-                vec![path.display().to_string(), format!("is {CUT_BYTES} bytes long")]
-            }
+            Self::Cut(path) => vec![
+                path.display().to_string(),
+                "changed while it was read".to_owned(),
+                format!("{CUT_BYTES} bytes"),
+            ],
         }
     }
 
