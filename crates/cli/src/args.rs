@@ -220,7 +220,8 @@ pub(crate) struct BeginArgs {
     /// Leave nothing of a run that does not finish
     #[arg(long, conflicts_with = "resume")]
     pub(crate) no_journal: bool,
-    /// Record how far the run has come no more often than this, and durably a thirtieth as often
+    /// Record how far the run has come no more often than this, and durably a thirtieth as often; 0 is
+    /// after each tile
     #[arg(long, value_name = "SECONDS", default_value = "1", value_parser = seconds)]
     pub(crate) journal_every: Duration,
     /// Wait while another process writes OUTPUT
@@ -258,7 +259,8 @@ pub(crate) struct OptionalOutput {
     /// Leave nothing of a run that does not finish
     #[arg(long, requires = "output", conflicts_with = "resume")]
     no_journal: bool,
-    /// Record how far the run has come no more often than this, and durably a thirtieth as often
+    /// Record how far the run has come no more often than this, and durably a thirtieth as often; 0 is
+    /// after each tile
     #[arg(long, value_name = "SECONDS", default_value = "1", value_parser = seconds)]
     journal_every: Duration,
     /// Wait while another process writes OUTPUT

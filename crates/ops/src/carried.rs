@@ -75,10 +75,11 @@ pub(crate) fn save_all<T: Carried>(states: &[T], to: &mut dyn Write) -> io::Resu
     to.flush()
 }
 
-/// Reads what [`save_all`] has written; at most `most` of them.
-pub(crate) fn load_all<T: Carried>(from: &mut dyn Read, most: usize) -> io::Result<Vec<T>> {
-    let len = usize::try_from(u64::load(from)?).ok().filter(|&len| len <= most);
-    let len = len.ok_or(io::ErrorKind::InvalidData)?;
+/// Reads what [`save_all`] has written of so many.
+pub(crate) fn load_all<T: Carried>(from: &mut dyn Read, len: usize) -> io::Result<Vec<T>> {
+    if u64::load(from)? != len as u64 {
+        return Err(io::ErrorKind::InvalidData.into());
+    }
     (0..len).map(|_| T::load(from)).collect()
 }
 
@@ -93,7 +94,9 @@ mod tests {
         save_all(&states, &mut bytes).unwrap();
         let loaded: Vec<(Option<f64>, (u64, bool))> = load_all(&mut &bytes[..], 2).unwrap();
         assert_eq!(format!("{loaded:?}"), format!("{states:?}"));
-        assert!(load_all::<(Option<f64>, (u64, bool))>(&mut &bytes[..], 1).is_err());
+        for other in [0, 1, 3] {
+            assert!(load_all::<(Option<f64>, (u64, bool))>(&mut &bytes[..], other).is_err());
+        }
         for len in 0..bytes.len() {
             assert!(load_all::<(Option<f64>, (u64, bool))>(&mut &bytes[..len], 2).is_err());
         }

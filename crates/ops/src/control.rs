@@ -128,7 +128,9 @@ impl<'a> Control<'a> {
     /// Gives a pass what the earlier run carried at its mark.
     pub(crate) fn restore(&mut self, pass: &dyn Resume, mark: Mark) -> Result<()> {
         let Some(journal) = &mut self.journal else { return Ok(()) };
-        journal.restore(&mut |from| pass.restore(from))?;
+        if mark.tiles > 0 {
+            journal.restore(&mut |from| pass.restore(mark.tiles, from))?;
+        }
         if mark.at_rest {
             // From here on something is under way again.
             let now = Instant::now();

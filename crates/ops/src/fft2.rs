@@ -359,8 +359,8 @@ fn repeated(mark: Mark, cuts: &Cuts, home: Home) -> Mark {
     let lost = cuts.kept_from < cuts.rows.len();
     let torn = mark.pass == 1 && home == Home::Sink && !mark.at_rest;
     if !lost && !torn {
-        return mark;
+        return Mark { ahead: mark.ahead.min(cuts.rows.len()), ..mark };
     }
     let ahead = if mark.pass == 1 { mark.tiles } else { mark.ahead };
-    Mark { ahead, ..Mark::default() }
+    Mark { ahead: ahead.min(cuts.rows.len()), ..Mark::default() }
 }

@@ -162,6 +162,10 @@ impl<'p, 'c> Run<'p, 'c> {
                 mark = Mark { tiles: self.mark.tiles.min(pass.tiles()), ..self.mark };
                 self.control.restore(pass, mark)?;
             }
+            // A pass that was repeated comes before one that was under way.
+            Ordering::Less if self.mark.pass + 1 == index => {
+                mark.tiles = self.mark.ahead.min(pass.tiles());
+            }
             _ => {}
         }
         self.control.advance(self.part_done(index, mark.tiles, pass.tiles()));

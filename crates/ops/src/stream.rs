@@ -49,8 +49,8 @@ pub(crate) trait Resume: Sync {
         Ok(())
     }
 
-    /// Reads what [`save`](Self::save) has written.
-    fn restore(&self, _from: &mut dyn Read) -> io::Result<()> {
+    /// Reads what [`save`](Self::save) has written after so many tiles, one at least.
+    fn restore(&self, _tiles: usize, _from: &mut dyn Read) -> io::Result<()> {
         Ok(())
     }
 }

@@ -256,12 +256,12 @@ fn reductions_go_on_with_what_they_have_added_up() {
     assert!(report.bytes_read() <= plan.plan().bytes_read() / 3 * 2, "{report:?}");
     sink.output.commit().unwrap();
     assert!(std::fs::read(&path).unwrap() == expected);
-    let source = integers(&[30, 40, 50], Order::C, 4, 1000);
+    let source = integers(&[300, 40, 50], Order::C, 4, 1000);
     let lanes = |sink: &mut Dying<i64, IxDyn>, control: Control<'_>| {
         let request = reduce(&source, ArgExtremum::max()).axes(&[2]);
-        request.plan::<i32>(resources(24 << 10, 2)).unwrap().run(&source, sink, control)
+        request.plan::<i32>(resources(300 << 10, 2)).unwrap().run(&source, sink, control)
     };
-    Case { name: "argmax", shape: IxDyn(&[30, 40]), run: &lanes }.check();
+    Case { name: "argmax", shape: IxDyn(&[300, 40]), run: &lanes }.check();
 }
 
 #[test]

@@ -166,6 +166,9 @@ impl Pace {
     }
 
     fn due(&self) -> Instant {
+        if self.least.is_zero() {
+            return self.last;
+        }
         self.last + self.least.max(self.cost.saturating_mul(SHARE)).min(NEVER)
     }
 
@@ -222,7 +225,7 @@ impl Journal {
     }
 
     /// Records marks no more often than this, and durable ones: by default each second, and each half
-    /// minute.
+    /// minute. With zero there is one after each tile, whatever it costs.
     #[must_use]
     pub fn every(mut self, least: Duration, durable: Duration) -> Self {
         self.every = [Pace::new(least), Pace::new(durable)];
@@ -528,11 +531,13 @@ mod tests {
 
     #[test]
     fn marks_wait_until_they_cost_less_than_a_fiftieth() {
-        let mut pace = Pace::new(Duration::ZERO);
-        assert!(pace.due() <= Instant::now());
+        let mut pace = Pace::new(Duration::from_millis(1));
         pace.took(Instant::now() - Duration::from_secs(2));
         let wait = pace.due() - Instant::now();
         assert!(wait > Duration::from_secs(99) && wait < Duration::from_secs(101), "{wait:?}");
+        let mut always = Pace::new(Duration::ZERO);
+        always.took(Instant::now() - Duration::from_secs(2));
+        assert!(always.due() <= Instant::now());
     }
 
     proptest! {

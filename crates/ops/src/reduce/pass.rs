@@ -42,6 +42,15 @@ struct Place {
 }
 
 impl<A: Element, R: Reducer<A>> Reducing<'_, A, R> {
+    /// The window of a tile; of no elements there is one tile all the same.
+    fn window(&self, index: usize) -> Window<IxDyn> {
+        if self.tiling.is_empty() {
+            Window::whole(self.axes.shape.clone())
+        } else {
+            self.tiling.window(index)
+        }
+    }
+
     /// The part of the result that a window belongs to, as a box of the kept groups.
     fn block(&self, window: &Window<IxDyn>) -> Window<IxDyn> {
         let kept = (0..self.axes.reduced.len()).filter(|&group| !self.axes.reduced[group]);
@@ -238,8 +247,8 @@ impl<A: Element, R: Reducer<A>> Resume for Reducing<'_, A, R> {
         save_all(&self.state.lock().unwrap_or_else(PoisonError::into_inner), to)
     }
 
-    fn restore(&self, from: &mut dyn Read) -> io::Result<()> {
-        let states = load_all(from, self.sink.layout().len())?;
+    fn restore(&self, tiles: usize, from: &mut dyn Read) -> io::Result<()> {
+        let states = load_all(from, self.block(&self.window(tiles - 1)).len())?;
         *self.state.lock().unwrap_or_else(PoisonError::into_inner) = states;
         Ok(())
     }
@@ -273,11 +282,7 @@ impl<A: Element, R: Reducer<A>> Pass for Reducing<'_, A, R> {
 
     fn compute(&self, index: usize, slot: &mut Self::Slot) {
         let mut states = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let window = if self.tiling.is_empty() {
-            Window::whole(self.axes.shape.clone())
-        } else {
-            self.tiling.window(index)
-        };
+        let window = self.window(index);
         if self.is_first(index, &window) {
             states.clear();
             states.resize(self.block(&window).len(), self.reducer.state());
@@ -297,11 +302,7 @@ impl<A: Element, R: Reducer<A>> Pass for Reducing<'_, A, R> {
     fn write(&self, index: usize, slot: &mut Self::Slot, io: &Io) -> Result<u64> {
         let Some(result) = slot.result.take() else { return Ok(0) };
         let result = result?;
-        let window = if self.tiling.is_empty() {
-            Window::whole(self.axes.shape.clone())
-        } else {
-            self.tiling.window(index)
-        };
+        let window = self.window(index);
         let block = self.block(&window);
         let view = ArrayView::from_shape(block.shape.clone(), &result);
         io.write(self.sink, &block, view.expect("an element for each state"), Order::C)?;
