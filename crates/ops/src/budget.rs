@@ -9,7 +9,10 @@ use crate::{Error, Result};
 
 /// The memory that an operation may hold, in bytes: every tile, table and scratch buffer.
 ///
-/// A budget is a ceiling, not a target. Parses from a number with a unit, binary or decimal:
+/// A budget is a ceiling, not a target. Threads and their queues are within it too, unless they take
+/// more than a quarter of it: of budgets below 200 KiB on two threads, and 32 KiB more for each more.
+///
+/// Parses from a number with a unit, binary or decimal:
 ///
 /// ```
 /// use outcore_ops::Budget;

@@ -116,7 +116,7 @@ impl<D: Dimension> MapTiles<'_, D> {
         resources: Resources,
     ) -> Result<MapTilesPlan<A, B, D>> {
         let operation = format!("{} of {:?}", self.name, self.layout.shape().slice());
-        let limit = usable(resources.memory.bytes());
+        let limit = usable(resources);
         let cost = |tiling: &Tiling<D>, slots| {
             self.cost(tiling, slots, slot_bytes, written as u64, resources)
         };

@@ -201,7 +201,7 @@ impl RowsPlan {
         };
         let operation = format!("{name} of {:?}", layout.shape().slice());
         let most = rows.min(PREFERRED_BYTES / (columns * element).max(1)).max(1);
-        let n = greatest(most, usable(resources.memory.bytes()), cost);
+        let n = greatest(most, usable(resources), cost);
         let n = n.ok_or_else(|| refuse(&operation, cost(1), resources))?;
         let tiling = Tiling::new(*layout.shape(), Ix2(n, columns), Order::C);
         let pass = PassPlan {

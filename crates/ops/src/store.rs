@@ -159,7 +159,7 @@ impl Sizes<'_> {
     }
 
     fn best(&self, operation: &str, resources: Resources) -> Result<Choice> {
-        let limit = usable(resources.memory.bytes());
+        let limit = usable(resources);
         let choices = (1..=SLOTS).rev().flat_map(|slots| {
             let shape = self.source.shape();
             let longest = shape.slice().iter().product::<usize>().max(1);

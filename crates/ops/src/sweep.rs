@@ -70,7 +70,7 @@ impl<D: Dimension> Sweep<D> {
         let (most, least) = (lanes_of(PREFERRED_BYTES), lanes_of(LEAST_BYTES));
         let of = |lanes: usize| Self::new::<T>(source, lanes.max(least), whole);
         let cost = |sweep: &Self| sweep.bytes().saturating_add(beside(sweep));
-        let limit = usable(resources.memory.bytes());
+        let limit = usable(resources);
         // One tile takes less than three that are hardly smaller.
         let one = Self::new::<T>(source, usize::MAX, whole);
         if one.tile_bytes() <= PREFERRED_BYTES as u64 && cost(&one) <= limit {

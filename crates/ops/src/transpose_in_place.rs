@@ -76,7 +76,7 @@ impl<D: Dimension> TransposeInPlace<D> {
         }
         let resources = resources.into();
         let operation = format!("transpose in place of {:?} {}", shape.slice(), T::DTYPE);
-        let limit = usable(resources.memory.bytes());
+        let limit = usable(resources);
         let choices = (1..=SLOTS).rev().filter_map(|slots| {
             let len = greatest(side.max(1), limit, |len| cost::<T>(len, slots))?;
             let tiling = self.tiling::<T>(side, len);

@@ -449,31 +449,69 @@ fn squares_in_place_stay_within_the_budget() {
     }
 }
 
-/// Checks that an operation on an array of some shape keeps to a budget on one thread and on four.
+/// Checks that an operation on an array of some shape keeps to a budget on any number of threads, and to
+/// smaller ones where they are enough.
 fn keeps_to<P>(
     what: &str,
     shape: (usize, usize),
     plan: impl Fn(Resources) -> outcore_ops::Result<P>,
     run: impl Fn(&P),
 ) {
-    for threads in [1, 4] {
-        let peak = peak(|| run(&plan(resources(BUDGET, threads)).unwrap()));
-        within(peak, BUDGET, false, &format!("{what} of {shape:?} on {threads} threads"));
+    // The larger arrays take time, and smaller budgets and more threads make no difference to them.
+    let count = if shape.0 * shape.1 < 1_200_000 { 5 } else { 2 };
+    let cases = [(BUDGET, 1), (BUDGET, 4), (MIB / 2, 1), (MIB / 2, 4), (MIB, 32)];
+    for (budget, threads) in cases.into_iter().take(count) {
+        let peak = peak(|| match plan(resources(budget, threads)) {
+            Err(Error::Budget { .. }) if budget < BUDGET => {}
+            plan => run(&plan.unwrap()),
+        });
+        let what = format!("{what} of {shape:?} within {budget} on {threads} threads");
+        within(peak, budget, false, &what);
     }
 }
 
 const BUDGET: u64 = 2 * MIB;
+
+/// Checks the same of transforms.
+fn transforms_keep_to(folder: &Path, shape: (usize, usize)) {
+    let options = Options::new();
+    let of = |name: &str| file::<f32>(folder, name, shape, &options);
+    let complex = |name: &str| file::<Complex<f32>>(folder, name, shape, &options);
+    let input = of("real.npy");
+    let wide = lazy(&input).map(f32::to_complex);
+    keeps_to(
+        "fft2",
+        shape,
+        |resources| fft2(&wide).plan::<f32>(resources),
+        |plan| drop(plan.run(&wide, &mut complex("out.npy"), Control::new()).unwrap()),
+    );
+    keeps_to(
+        "fft2 in place",
+        shape,
+        |resources| fft2(&complex("out.npy")).in_place().plan::<f32>(resources),
+        |plan| drop(plan.run_in_place(&mut complex("out.npy"), Control::new()).unwrap()),
+    );
+    keeps_to(
+        "fft2 through scratch",
+        shape,
+        |resources| fft2(&wide).real_part().plan::<f32>(resources),
+        |plan| {
+            let (mut scratch, mut out) = (complex("scratch.npy"), of("out.npy"));
+            let mut sink = out.map_sink(|x: Complex<f32>| x.re);
+            plan.run_through(&wide, &mut scratch, &mut sink, Control::new()).unwrap();
+        },
+    );
+}
 
 #[test]
 fn neither_the_size_of_an_array_nor_the_threads_make_a_difference() {
     let _alone = alone();
     let folder = folder().unwrap();
     let options = Options::new();
-    // Once, four and sixteen times the budget, and odd shapes of four times as much.
+    // Once, four and sixteen times the budget, and odd shapes of twice as much.
     let sides = [(512, 1024), (1024, 2048), (2048, 4096)];
-    for shape in sides.into_iter().chain([(700_000, 3), (3, 700_000), (1, 2_100_000)]) {
+    for shape in sides.into_iter().chain([(350_000, 3), (3, 350_000), (1, 1_100_000)]) {
         let of = |name: &str| file::<f32>(folder.path(), name, shape, &options);
-        let complex = |name: &str| file::<Complex<f32>>(folder.path(), name, shape, &options);
         let input = of("in.npy");
         let turned = lazy(&input).permuted_axes(&[1, 0]).unwrap();
         keeps_to(
@@ -542,7 +580,7 @@ fn neither_the_size_of_an_array_nor_the_threads_make_a_difference() {
             "reduction",
             shape,
             |resources| reduce(&input, Variance::new(0)).plan::<f32>(resources),
-            |plan| assert_eq!(plan.value(&input, Control::new()).unwrap(), 0.0),
+            |plan| assert!(plan.value(&input, Control::new()).unwrap().abs() < f32::EPSILON),
         );
         // Of long rows there are results that are longer than the budget, block by block.
         for axis in [0, 1] {
@@ -563,32 +601,9 @@ fn neither_the_size_of_an_array_nor_the_threads_make_a_difference() {
             );
         }
         // Whole lanes of millions of elements do not fit.
-        if shape.0.max(shape.1) > 10_000 {
-            continue;
+        if shape.0.max(shape.1) < 10_000 {
+            transforms_keep_to(folder.path(), shape);
         }
-        let wide = lazy(&input).map(f32::to_complex);
-        keeps_to(
-            "fft2",
-            shape,
-            |resources| fft2(&wide).plan::<f32>(resources),
-            |plan| drop(plan.run(&wide, &mut complex("out.npy"), Control::new()).unwrap()),
-        );
-        keeps_to(
-            "fft2 in place",
-            shape,
-            |resources| fft2(&complex("out.npy")).in_place().plan::<f32>(resources),
-            |plan| drop(plan.run_in_place(&mut complex("out.npy"), Control::new()).unwrap()),
-        );
-        keeps_to(
-            "fft2 through scratch",
-            shape,
-            |resources| fft2(&wide).real_part().plan::<f32>(resources),
-            |plan| {
-                let (mut scratch, mut out) = (complex("scratch.npy"), of("out.npy"));
-                let mut sink = out.map_sink(|x: Complex<f32>| x.re);
-                plan.run_through(&wide, &mut scratch, &mut sink, Control::new()).unwrap();
-            },
-        );
     }
 }
 

@@ -104,7 +104,7 @@ impl<'a> Sizes<'a> {
     }
 
     fn best(&self, operation: &str) -> Result<Choice> {
-        let limit = usable(self.resources.memory.bytes());
+        let limit = usable(self.resources);
         let smallest = Fixed { held: vec![false; self.inputs()], register_len: 1 };
         let preferred = Fixed { register_len: self.register_len(limit), ..smallest.clone() };
         let holding = Fixed { held: self.held(limit), ..preferred.clone() };

@@ -86,7 +86,7 @@ impl Sizes {
 
     /// One tile of the whole array if the budget allows it, otherwise columns and then rows.
     pub(super) fn passes(&self, direction: Direction) -> Result<(Passes, Vec<PassPlan>)> {
-        let limit = usable(self.resources.memory.bytes());
+        let limit = usable(self.resources);
         let (rows, columns) = (self.layout.shape()[self.slow], self.layout.shape()[self.fast]);
         if self.both_cost() <= limit {
             let tiling = self.tiling(rows, columns);

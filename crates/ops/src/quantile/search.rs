@@ -122,7 +122,7 @@ fn choose<T: Ordered, D: Dimension>(
     for bits in [cached, SMALL_BITS] {
         let digits = even(T::BITS, T::BITS.div_ceil(bits));
         let cost = whole.bytes().saturating_add(tables.bytes(0, &digits));
-        if cost <= usable(resources.memory.bytes()) {
+        if cost <= usable(resources) {
             return Ok((whole, vec![digits]));
         }
     }

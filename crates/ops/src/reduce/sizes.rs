@@ -91,7 +91,7 @@ impl<'a, D: Dimension> Sizes<'a, D> {
         operation: &str,
         resources: Resources,
     ) -> Result<(Tiling<IxDyn>, bool, PassPlan)> {
-        let limit = usable(resources.memory.bytes());
+        let limit = usable(resources);
         let choices = (1..=SLOTS).rev().flat_map(|slots| {
             [false, true].into_iter().filter_map(move |blocks| self.choice(slots, blocks, limit))
         });

@@ -28,7 +28,7 @@ impl<D: Dimension> Sizes<'_, D> {
         operation: &str,
         resources: Resources,
     ) -> Result<(Tiling<IxDyn>, usize)> {
-        let limit = usable(resources.memory.bytes());
+        let limit = usable(resources);
         let choices = (1..=SLOTS).rev().filter_map(|slots| self.choice(slots, limit));
         let choice = choices.min_by(|one, other| one.0.total_cmp(&other.0));
         let least = || self.cost(&IxDyn(&vec![1; self.source.shape().ndim()]), 1);
