@@ -97,7 +97,9 @@ impl<T: Element, D: Dimension> Output<T, D> {
         check_target(&target, replace)?;
         let partial = partial_path(&target);
         let file = options.create_file(&partial, &layout)?;
-        // Whoever held the lock may have put its output there.
+        // The lock is held until the partial file has been removed: otherwise it could be another's.
+        let _lock = file.try_clone();
+        // Whoever held the lock before may have put its output there.
         let array = check_target(&target, replace)
             .and_then(|()| options.fill::<T, D>(file, partial.clone(), layout, header));
         let array = array.inspect_err(|_| {
