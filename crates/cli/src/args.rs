@@ -1,14 +1,15 @@
 //! The options that commands share.
 
 use clap::{Args, ValueEnum};
-use ndarray::{Dimension, Ix2};
+use ndarray::Dimension;
 use outcore_ops::{Budget, Casting, Resources};
 use outcore_storage::{
-    ByteOrder, DType, Element, FileArray, FileArrayMut, FileInfo, Format, Layout, Lock, Options,
+    ByteOrder, DType, Element, FileArray, FileArrayMut, FileInfo, Format, Journal, Lock, Options,
     Order,
 };
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::element::with_element;
 use crate::job::Outcome;
@@ -122,6 +123,21 @@ impl RawArgs {
         Ok(options.open_raw(&info.path, shape)?)
     }
 
+    /// The same, to be written too.
+    pub(crate) fn open_mut<T: Element, D: Dimension>(
+        &self,
+        info: &FileInfo,
+    ) -> Outcome<FileArrayMut<T, D>> {
+        let options = self.options();
+        if let Format::Npy(_) = info.format {
+            return Ok(options.open_mut(&info.path)?);
+        }
+        let shape = &info.shape[..];
+        let axes = || format!("shape {shape:?} has not {} axes", D::NDIM.unwrap_or_default());
+        let shape = D::from_dimension(&ndarray::Dim(shape)).ok_or_else(axes)?;
+        Ok(options.open_raw_mut(&info.path, shape)?)
+    }
+
     fn options(&self) -> Options {
         let of_dtype = self.dtype.and_then(|(_, byte_order)| byte_order);
         let byte_order = self.byte_order.or(of_dtype).unwrap_or(ByteOrder::NATIVE);
@@ -163,6 +179,18 @@ impl ResourceArgs {
         self.resources_or(Budget::default())
     }
 
+    /// The same for a command that writes: one that goes on has what the unfinished run had, unless it
+    /// is given something else.
+    pub(crate) fn resources_to<'a>(&self, output: impl Into<Option<&'a OutputArgs>>) -> Resources {
+        let output = output.into().filter(|output| output.begin.resume);
+        let left = output.and_then(|output| Journal::resources(&output.output));
+        let Some((memory, threads)) = left else { return self.resources() };
+        let mut resources = self.resources_or(Budget::new(memory));
+        let threads = usize::try_from(threads).ok().and_then(NonZeroUsize::new);
+        resources.threads = self.threads.or(threads).unwrap_or(resources.threads);
+        resources
+    }
+
     pub(crate) fn resources_or(&self, memory: Budget) -> Resources {
         let mut resources = Resources::from(self.memory.unwrap_or(memory));
         resources.threads = self.threads.unwrap_or(resources.threads);
@@ -176,12 +204,34 @@ pub(crate) struct OutputArgs {
     /// File to be written, as .npy
     #[arg(value_name = "OUTPUT")]
     pub(crate) output: PathBuf,
-    /// Replace OUTPUT if it exists
+    #[command(flatten)]
+    pub(crate) begin: BeginArgs,
+}
+
+/// How an output begins, and what is left of one that does not end.
+#[derive(Clone, Copy, Debug, Default, Args)]
+pub(crate) struct BeginArgs {
+    /// Replace OUTPUT if it exists, and what an unfinished run has left of it
     #[arg(long)]
     pub(crate) force: bool,
+    /// Go on where an unfinished run of the same command has stopped, or begin if there is none
+    #[arg(long)]
+    pub(crate) resume: bool,
+    /// Leave nothing of a run that does not finish
+    #[arg(long, conflicts_with = "resume")]
+    pub(crate) no_journal: bool,
+    /// Record how far the run has come no more often than this, and durably a thirtieth as often; 0 is
+    /// after each tile
+    #[arg(long, value_name = "SECONDS", default_value = "1", value_parser = seconds)]
+    pub(crate) journal_every: Duration,
     /// Wait while another process writes OUTPUT
     #[arg(long)]
     pub(crate) wait: bool,
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds = text.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    seconds.ok_or_else(|| "a number of seconds, 0 or more".to_owned())
 }
 
 /// The output file, as an option of commands whose arguments are inputs.
@@ -190,47 +240,53 @@ pub(crate) struct OutputOption {
     /// File to be written, as .npy
     #[arg(long, short, value_name = "OUTPUT")]
     output: PathBuf,
-    /// Replace OUTPUT if it exists
-    #[arg(long)]
+    #[command(flatten)]
+    begin: BeginArgs,
+}
+
+/// The output file of commands that print what is short.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct OptionalOutput {
+    /// File to be written, as .npy
+    #[arg(long, short, value_name = "OUTPUT")]
+    output: Option<PathBuf>,
+    /// Replace OUTPUT if it exists, and what an unfinished run has left of it
+    #[arg(long, requires = "output")]
     force: bool,
+    /// Go on where an unfinished run of the same command has stopped, or begin if there is none
+    #[arg(long, requires = "output")]
+    resume: bool,
+    /// Leave nothing of a run that does not finish
+    #[arg(long, requires = "output", conflicts_with = "resume")]
+    no_journal: bool,
+    /// Record how far the run has come no more often than this, and durably a thirtieth as often; 0 is
+    /// after each tile
+    #[arg(long, value_name = "SECONDS", default_value = "1", value_parser = seconds)]
+    journal_every: Duration,
     /// Wait while another process writes OUTPUT
-    #[arg(long)]
+    #[arg(long, requires = "output")]
     wait: bool,
+}
+
+impl OptionalOutput {
+    pub(crate) fn args(&self) -> Option<OutputArgs> {
+        let Self { force, resume, no_journal, journal_every, wait, .. } = *self;
+        let begin = BeginArgs { force, resume, no_journal, journal_every, wait };
+        self.output.clone().map(|output| OutputArgs { output, begin })
+    }
 }
 
 impl OutputOption {
     pub(crate) fn args(&self) -> OutputArgs {
-        OutputArgs { output: self.output.clone(), force: self.force, wait: self.wait }
+        OutputArgs { output: self.output.clone(), begin: self.begin }
     }
 }
 
 impl OutputArgs {
     /// How the output deals with what is at its place, and with others who write it.
     pub(crate) fn options(&self) -> Options {
-        let lock = if self.wait { Lock::Wait } else { Lock::Try };
-        Options::new().replace(self.force).lock(lock)
-    }
-
-    /// Begins the output; nothing is at its place until it is committed.
-    pub(crate) fn create<T: Element, D: Dimension>(
-        &self,
-        layout: &Layout<D>,
-    ) -> Outcome<outcore_storage::Output<T, D>> {
-        let options = self.options().order(layout.order());
-        let shape = layout.shape().clone();
-        Ok(outcore_storage::Output::with_options(&self.output, shape, &options)?)
-    }
-
-    /// A scratch array beside the output, of the same shape; empty where none is needed.
-    pub(crate) fn scratch<T: Element>(
-        &self,
-        layout: &Layout<Ix2>,
-        needed: bool,
-    ) -> Outcome<FileArrayMut<T, Ix2>> {
-        let folder = std::path::absolute(&self.output)?;
-        let folder = folder.parent().unwrap_or(Path::new("/"));
-        let shape = if needed { *layout.shape() } else { Ix2(0, 0) };
-        Ok(Options::new().order(layout.order()).scratch(folder, shape)?)
+        let lock = if self.begin.wait { Lock::Wait } else { Lock::Try };
+        Options::new().replace(self.begin.force).resume(self.begin.resume).lock(lock)
     }
 
     /// Refuses an output that could not be put in place, or that is the input itself.
@@ -240,7 +296,7 @@ impl OutputArgs {
         if same(input).is_some_and(|input| same(&self.output) == Some(input)) {
             return Err(format!("{output}: is the input; an output must be another file").into());
         }
-        if !self.force && self.output.symlink_metadata().is_ok() {
+        if !self.begin.force && self.output.exists() {
             return Err(format!("{output}: exists already; --force replaces it").into());
         }
         if self.output.metadata().is_ok_and(|metadata| !metadata.is_file()) {

@@ -7,10 +7,12 @@ mod blocks;
 mod commands;
 mod element;
 mod job;
+mod log;
 mod picture;
 mod value;
 
 use clap::{Parser, Subcommand};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// Arrays larger than memory: look at them and transform them, within a memory budget.
@@ -19,6 +21,9 @@ use std::process::ExitCode;
 struct Cli {
     #[command(subcommand)]
     command: Command,
+    /// Add a line of JSON to a file for each event: start, plan, passes, progress, end
+    #[arg(long, global = true, value_name = "FILE")]
+    log: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -38,9 +43,25 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    // RUST_LOG=debug tells which way to the disk was not to be had.
-    env_logger::init();
-    let outcome = match Cli::parse().command {
+    let cli = Cli::parse();
+    match log::begin(cli.log.as_deref()).and_then(|()| run(cli.command)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // A path may hold a line break; the message is one line all the same.
+            let text = error.to_string().replace('\n', "\\n");
+            let exit_code = job::exit_code(error.as_ref());
+            tracing::error!(target: log::TOLD, error = text, exit_code, "error");
+            log::say(format_args!("outcore: {text}"));
+            ExitCode::from(exit_code)
+        }
+    }
+}
+
+fn run(command: Command) -> job::Outcome<()> {
+    let arguments: Vec<_> = std::env::args_os().collect();
+    let (version, process) = (env!("CARGO_PKG_VERSION"), std::process::id());
+    tracing::info!(target: log::TOLD, ?arguments, version, process, "start");
+    match command {
         Command::Info(args) => commands::info::run(&args),
         Command::Fft2(args) => commands::fft2::run(&args),
         Command::Eval(args) => commands::eval::run(&args),
@@ -53,13 +74,5 @@ fn main() -> ExitCode {
         Command::Histogram(args) => commands::histogram::run(&args),
         Command::Demo(args) => commands::demo::run(&args),
         Command::Disk(args) => commands::disk::run(&args),
-    };
-    match outcome {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            // A path may hold a line break; the message is one line all the same.
-            eprintln!("outcore: {}", error.to_string().replace('\n', "\\n"));
-            ExitCode::from(job::exit_code(error.as_ref()))
-        }
     }
 }

@@ -159,6 +159,10 @@ fn what_cannot_be_evaluated_is_refused_in_one_line() {
     }
     let ran = run_line(folder.path(), "eval a a=a.npy --output a.npy --force");
     assert_eq!(ran.stderr, "outcore: a.npy: is the input; an output must be another file\n");
+    std::fs::write(folder.path().join("raw"), [1; 64]).unwrap();
+    let ran = eval(folder.path(), "a", "a=raw");
+    assert!(ran.code == Some(1) && ran.stderr.contains("`outcore convert`"), "{ran:?}");
+    std::fs::remove_file(folder.path().join("raw")).unwrap();
     let ran = eval(folder.path(), "a", "nonsense");
     assert_eq!(ran.code, Some(2), "{ran:?}");
     assert_eq!(snapshot(folder.path()), before);

@@ -11,7 +11,7 @@ use std::path::Path;
 use support::python::{Python, python};
 use support::{Ran, folder, run, skipped};
 
-const CASES: usize = 150;
+const CASES: usize = 200;
 
 /// The smallest budget that a refusal names.
 fn needed(refusal: &str) -> Option<u64> {

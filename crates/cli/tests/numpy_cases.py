@@ -35,7 +35,7 @@ class Case:
         self.printed = None  # "plain" or "json" where there is no file.
         self.order = None
         self.raw_dtype = None
-        command = self.pick(["reduce"] * 4 + ["scan", "transpose", "convert"])
+        command = self.pick(["reduce"] * 4 + ["scan", "transpose", "in_place", "convert", "eval"])
         getattr(self, command)()
         self.arguments = list(map(str, self.arguments))
         self.tight = bool(self.rng.random() < 0.5)
@@ -73,10 +73,10 @@ class Case:
             numbers = np.where(where, rng.choice(specials, shape), numbers)
         return np.array(numbers).astype(dtype)
 
-    def save(self, array):
-        """Writes the input in one of both orders and byte orders; keeps it as it is read."""
+    def save(self, array, path=None):
+        """Writes an input in one of both orders and byte orders; keeps it as it is read."""
         dtype = array.dtype.newbyteorder(self.pick("<>"))
-        np.save(self.source, np.asarray(array.astype(dtype), order=self.pick("CF")))
+        np.save(path or self.source, np.asarray(array.astype(dtype), order=self.pick("CF")))
         self.words = f"{dtype.str} {array.shape}"
         self.input = array
 
@@ -122,6 +122,31 @@ class Case:
             axes = self.rng.permutation(array.ndim).tolist()
             self.arguments += ["--axes", ",".join(map(str, axes))]
         self.expect(lambda: (np.transpose(array, axes), 0))
+
+    def in_place(self):
+        side = self.pick([0, 1, 2, 97, 128, int(self.rng.integers(3, 200))])
+        array = self.numbers(self.pick(DTYPES), (side, side))
+        self.save(array)
+        self.arguments = ["transpose", self.source, "--in-place"]
+        self.target = self.source
+        self.expect(lambda: (array.T, 0))
+
+    def eval(self):
+        """One of the expressions that both compute to the last bit, of inputs that are broadcast."""
+        shape = self.shape()
+        kept = [length if self.chance(0.7) else 1 for length in shape]
+        kept = kept[int(self.rng.integers(0, len(kept) + 1)):] if self.chance(0.3) else kept
+        one, other = (self.numbers(self.pick("i2 i4 i8 u1 u4 f4 f8".split()), which)
+                      for which in (shape, tuple(kept)))
+        self.save(one)
+        second = self.source.with_name(self.source.stem + "-b.npy")
+        words = self.words
+        self.save(other, second)
+        self.words = f"{words}, {self.words}"
+        text = self.pick(["a*b + a", "a - b", "where(a > b, a, b)", "abs(a) + (b == 1)"])
+        self.arguments = ["eval", text, f"a={self.source}", f"b={second}", "--output", self.target]
+        names = {"a": one, "b": other, "where": np.where, "abs": np.abs}
+        self.expect(lambda: (np.asarray(eval(text, names)), 0))
 
     def convert(self):
         array = self.numbers(self.pick(DTYPES), self.shape())

@@ -144,6 +144,41 @@ fn reductions_print_one_number_or_write_many() {
 }
 
 #[test]
+fn a_square_is_transposed_in_its_own_file() {
+    for order in [Order::C, Order::F] {
+        let folder = folder().unwrap();
+        let square = support::field((203, 203)).map(|z| z.re);
+        write(&folder.path().join("a.npy"), &square, order);
+        let line = "transpose a.npy --in-place --memory 100KiB --json --quiet";
+        let planned = run_line(folder.path(), &format!("{line} --dry-run")).ok().json();
+        assert_eq!(read::<f32>(&folder.path().join("a.npy")), square);
+        let json = run_line(folder.path(), line).ok().json();
+        assert_eq!(read::<f32>(&folder.path().join("a.npy")), square.t());
+        assert_eq!(snapshot(folder.path()).len(), 1);
+        for key in ["bytes_read", "bytes_written"] {
+            assert_eq!((json[key].as_u64(), &planned[key]), (Some(203 * 203 * 4), &json[key]));
+        }
+        run_line(folder.path(), "transpose a.npy --in-place -q").ok();
+        assert_eq!(read::<f32>(&folder.path().join("a.npy")), square);
+        let bytes = fs::read(folder.path().join("a.npy")).unwrap();
+        fs::write(folder.path().join("a.raw"), &bytes[128..]).unwrap();
+        let raw = format!("--dtype f4 --shape 203,203 --order {order}");
+        run_line(folder.path(), &format!("transpose a.raw --in-place -q {raw}")).ok();
+        run_line(folder.path(), &format!("transpose a.raw b.npy -q {raw}")).ok();
+        assert_eq!(read::<f32>(&folder.path().join("b.npy")), square);
+    }
+    let folder = with_field(Order::C);
+    refused(folder.path(), "transpose a.npy --in-place -q", &["a.npy", "[301, 203]", "not square"]);
+    for line in [
+        "transpose a.npy",
+        "transpose a.npy b.npy --in-place",
+        "transpose a.npy --in-place --axes 1,0",
+    ] {
+        assert_eq!(run_line(folder.path(), line).code, Some(2), "{line}");
+    }
+}
+
+#[test]
 fn integers_are_added_in_64_bits_and_extremes_keep_their_type() {
     let folder = folder().unwrap();
     write(&folder.path().join("a.npy"), &Array2::from_elem((50, 60), 200_u8), Order::C);

@@ -1,7 +1,12 @@
-//! What a caller sees and may do while an operation runs: progress as plain data, and a flag that
-//! stops it.
+//! What a caller sees and may do while an operation runs: progress as plain data, a flag that stops it,
+//! and a journal for a later run to go on from.
 
-use std::sync::atomic::AtomicBool;
+use outcore_storage::{Journal, Mark};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use crate::stream::Resume;
+use crate::{Error, Result};
 
 /// How far an operation has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,6 +19,29 @@ pub struct Progress {
     pub bytes_done: u64,
     /// The bytes that the plan reads and writes, over all passes.
     pub bytes_total: u64,
+}
+
+/// When the streaming loop is to stop between two tiles.
+#[derive(Clone, Copy)]
+pub(crate) struct Stop<'a> {
+    cancelled: Option<&'a AtomicBool>,
+    /// When the journal wants a mark.
+    time: Option<Instant>,
+}
+
+impl Stop<'_> {
+    /// The same without a time, unless a pass can be resumed.
+    pub(crate) fn filter_time(self, is_resumable: bool) -> Self {
+        Self { time: self.time.filter(|_| is_resumable), ..self }
+    }
+
+    pub(crate) fn is_cancelled(&self) -> bool {
+        self.cancelled.is_some_and(|flag| flag.load(Ordering::Relaxed))
+    }
+
+    pub(crate) fn is_time(&self) -> bool {
+        self.time.is_some_and(|time| Instant::now() >= time)
+    }
 }
 
 /// Reports progress to a closure, and stops when a flag is raised.
@@ -36,6 +64,7 @@ pub struct Progress {
 pub struct Control<'a> {
     on_progress: Option<Box<dyn FnMut(Progress) + 'a>>,
     cancelled: Option<&'a AtomicBool>,
+    journal: Option<&'a mut Journal>,
     progress: Option<Progress>,
 }
 
@@ -52,16 +81,108 @@ impl<'a> Control<'a> {
         self
     }
 
-    /// Stops, with [`Error::Cancelled`](crate::Error::Cancelled), soon after the flag becomes true:
-    /// tiles that have been read are still computed and written.
+    /// Stops, with [`Error::Cancelled`], soon after the flag becomes true: tiles that have been read are
+    /// still computed and written, and the journal, if there is one, says so.
     #[must_use]
     pub fn cancelled_by(mut self, flag: &'a AtomicBool) -> Self {
         self.cancelled = Some(flag);
         self
     }
 
-    pub(crate) fn cancelled(&self) -> Option<&'a AtomicBool> {
-        self.cancelled
+    /// Records in a journal how far the run has come, and goes on from where the journal says that an
+    /// earlier run of the same work has stopped. The result is the same, bit for bit.
+    ///
+    /// ```
+    /// use ndarray::{Array1, Ix1};
+    /// use outcore_ops::{Budget, Control, CumSum, scan};
+    /// use outcore_storage::{FileArray, Output, Work};
+    ///
+    /// let ones = Array1::<f64>::ones(1000);
+    /// let plan = scan(&ones, 0, CumSum).plan::<f64>(Budget::new(1 << 20))?;
+    /// # let folder = tempfile::tempdir()?;
+    /// # let path = folder.path().join("sums.npy");
+    /// let mut sums = Output::create(&path, 1000)?;
+    /// let mut journal = sums.journal(Work::new(plan.to_string()))?;
+    /// plan.run(&ones, &mut sums, Control::new().journal(&mut journal))?;
+    /// sums.commit()?;
+    /// assert_eq!(FileArray::<f64, Ix1>::open(&path)?.read()?[999], 1000.0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn journal(mut self, journal: &'a mut Journal) -> Self {
+        self.journal = Some(journal);
+        self
+    }
+
+    /// Where an earlier run stopped.
+    pub(crate) fn mark(&self) -> Option<Mark> {
+        self.journal.as_ref()?.mark()
+    }
+
+    /// What ends a stretch of tiles.
+    pub(crate) fn stop(&self) -> Stop<'a> {
+        let time = self.journal.as_ref().map(|journal| journal.due());
+        Stop { cancelled: self.cancelled, time }
+    }
+
+    /// Gives a pass what the earlier run carried at its mark.
+    pub(crate) fn restore(&mut self, pass: &dyn Resume, mark: Mark) -> Result<()> {
+        let Some(journal) = &mut self.journal else { return Ok(()) };
+        if mark.tiles > 0 {
+            journal.restore(&mut |from| pass.restore(mark.tiles, from))?;
+        }
+        if mark.at_rest {
+            // From here on something is under way again.
+            let now = Instant::now();
+            let begun = Mark { at_rest: false, ..mark };
+            journal.record(begun, true, now, &mut |to| pass.save(to))?;
+        }
+        Ok(())
+    }
+
+    /// Records that a pass has stopped between two tiles: because it is time, or for good. A journal that
+    /// cannot be written, as on a disk that others have filled, is no reason to end.
+    pub(crate) fn stopped(&mut self, pass: &dyn Resume, mark: Mark, since: Instant) -> Result<()> {
+        let at_rest = self.stop().is_cancelled();
+        // Of nothing done nothing need be kept.
+        let begun = mark != Mark::default();
+        let journal = self.journal.as_mut().filter(|journal| begun || journal.is_kept());
+        if let Some(journal) = journal.filter(|_| pass.is_resumable()) {
+            let durable = at_rest || journal.is_durable_due();
+            if durable {
+                pass.sync()?;
+            }
+            let mark = Mark { at_rest, ..mark };
+            let recorded = journal.record(mark, durable, since, &mut |to| pass.save(to));
+            if let Err(error) = recorded {
+                // The mark before it still holds, and the run need not end for it.
+                tracing::warn!("{error}; the run goes on, and would be resumed from further back");
+                journal.put_off();
+            }
+        }
+        if at_rest { Err(Error::Cancelled) } else { Ok(()) }
+    }
+
+    /// Records that a pass is done, before the next one undoes what a mark within it says.
+    pub(crate) fn passed(&mut self, pass: &dyn Resume, next: Mark) -> Result<()> {
+        let Some(journal) = &mut self.journal else { return Ok(()) };
+        if !journal.is_kept() {
+            return Ok(());
+        }
+        let (durable, since) = (journal.is_durable(), Instant::now());
+        if durable {
+            pass.sync()?;
+        }
+        if let Err(error) = journal.record(next, durable, since, &mut |_| Ok(())) {
+            tracing::warn!("{error}; the run goes on, and could not be resumed");
+            journal.forget()?;
+        }
+        Ok(())
+    }
+
+    /// Refuses a journal, with a reason.
+    pub(crate) fn without_journal(&self, reason: &'static str) -> Result<()> {
+        if self.journal.is_some() { Err(Error::NotResumable(reason)) } else { Ok(()) }
     }
 
     /// Begins a pass.

@@ -55,6 +55,9 @@ pub enum Error {
         /// What the system said.
         reason: String,
     },
+    /// A later run cannot go on with the operation, so that a journal would promise too much.
+    #[error("cannot be resumed: {0}")]
+    NotResumable(&'static str),
     /// The caller asked the operation to stop.
     #[error("cancelled")]
     Cancelled,

@@ -11,13 +11,16 @@
 //! cache, each input is read once for a piece, and every step of the expression works on a register
 //! of values at a time.
 
+mod below;
 mod cast;
 mod complex;
 mod function;
 mod kernel;
 mod number;
 mod parse;
+mod pass;
 mod pieces;
+mod plan;
 mod program;
 mod register;
 mod scalar;
@@ -29,17 +32,20 @@ mod types;
 use ndarray::{ArrayViewMutD, Dimension, IxDyn};
 use outcore_storage::{DType, ErrorKind, Layout, Order, Stored, Window};
 use std::fmt;
+use std::ops::Range;
 
 use crate::{Error, Result};
+use below::Below;
 pub use cast::Casting;
 use cast::{Cast, Failure};
 use function::constant;
 use parse::{Postfix, parse};
 use pieces::{Sizes, pieces, under};
+pub use plan::EvaluationPlan;
 use program::{Meaning, Program, Step};
 use register::Register;
 pub use source::AnySource;
-use source::{AnyArray, Operand, store};
+use source::{AnyBuffer, Operand, store};
 
 /// An expression in NumPy's notation: `a * b + sin(a)`.
 ///
@@ -195,7 +201,8 @@ fn prevailing(layouts: &[Layout<IxDyn>]) -> Order {
 /// Reading a window reads the windows of the inputs that it needs, each input once, in pieces; what
 /// is held meanwhile is at most [`STAGING_BYTES`](outcore_storage::STAGING_BYTES), and no more than
 /// the inputs have bytes for the window, unless these are a few elements. An input that is shorter
-/// than the result along an axis is read again for every piece.
+/// than the result along an axis is read again for every piece. To evaluate all of it, see
+/// [`plan`](Self::plan).
 pub struct Evaluation<'a> {
     text: String,
     sources: Vec<AnySource<'a>>,
@@ -287,28 +294,34 @@ impl Evaluation<'_> {
     ) -> outcore_storage::Result<()> {
         self.check::<T>(window, &tile.raw_dim()).map_err(outcore_storage::Error::without_path)?;
         let sizes = self.sizes(window);
-        let mut registers: Vec<_> = self
-            .program
-            .registers
-            .iter()
-            .map(|&class| Register::new(class, sizes.register))
-            .collect();
+        let mut registers = self.program.registers(sizes.register);
         for piece in pieces(window, self.order, sizes.piece) {
             let staged = self.sources.iter().enumerate();
             let staged =
                 staged.map(|(input, source)| source.read(&self.under(input, &piece), self.order));
             let staged = staged.collect::<outcore_storage::Result<Vec<_>>>()?;
-            let mut tile =
-                tile.slice_each_axis_mut(|axis| window.place_of(&piece, axis.axis.index()));
-            let whole = Window::whole(piece.shape.clone());
-            for part in pieces(&whole, self.order, sizes.register) {
-                let computed = self.compute(&staged, &piece.shape, &part, &mut registers);
-                computed.map_err(|failure| self.error(failure, &piece, &part))?;
-                let tile = tile.slice_each_axis_mut(|axis| part.slice(axis.axis.index()));
-                store(&registers[self.program.result], self.order, tile);
+            let below: Vec<_> = (0..staged.len())
+                .map(|input| self.below(input, &piece, &self.under(input, &piece)))
+                .collect();
+            let tile = tile.slice_each_axis_mut(|axis| window.place_of(&piece, axis.axis.index()));
+            let mut tile = if self.order == Order::F { tile.reversed_axes() } else { tile };
+            let mut places = tile.iter_mut();
+            for begin in (0..piece.len()).step_by(sizes.register) {
+                let stretch = begin..(begin + sizes.register).min(piece.len());
+                let staged = staged.iter().zip(&below).collect::<Vec<_>>();
+                self.compute(&staged, &stretch, &mut registers).map_err(|mut failure| {
+                    failure.position += begin;
+                    self.error(&failure, &piece)
+                })?;
+                store(&registers[self.program.result], places.by_ref().take(stretch.len()));
             }
         }
         Ok(())
+    }
+
+    /// How the elements of a window find theirs in memory that holds a window of an input.
+    fn below(&self, input: usize, window: &Window<IxDyn>, held: &Window<IxDyn>) -> Below {
+        Below::new(window, self.layouts[input].shape(), held, self.order)
     }
 
     fn check<T: Operand>(&self, window: &Window<IxDyn>, tile: &IxDyn) -> Result<(), ErrorKind> {
@@ -319,25 +332,22 @@ impl Evaluation<'_> {
         Ok(())
     }
 
-    /// What a failure means for an element of the result.
-    fn error(
-        &self,
-        failure: Failure,
-        piece: &Window<IxDyn>,
-        part: &Window<IxDyn>,
-    ) -> outcore_storage::Error {
+    /// What a failure means for an element of a window of the result.
+    fn error(&self, failure: &Failure, window: &Window<IxDyn>) -> outcore_storage::Error {
         let mut rest = failure.position;
-        let mut index = vec![0; part.shape.ndim()];
+        let mut index = vec![0; window.shape.ndim()];
         let mut place = |axis: usize| {
-            index[axis] = piece.origin[axis] + part.origin[axis] + rest % part.shape[axis];
-            rest /= part.shape[axis];
+            index[axis] = window.origin[axis] + rest % window.shape[axis];
+            rest /= window.shape[axis];
         };
         match self.order {
-            Order::C => (0..part.shape.ndim()).rev().for_each(&mut place),
-            Order::F => (0..part.shape.ndim()).for_each(&mut place),
+            Order::C => (0..window.shape.ndim()).rev().for_each(&mut place),
+            Order::F => (0..window.shape.ndim()).for_each(&mut place),
         }
         outcore_storage::Error::without_path(match failure.cast {
-            Some(dtype) => ErrorKind::NotRepresentable { index, value: failure.value, dtype },
+            Some(dtype) => {
+                ErrorKind::NotRepresentable { index, value: failure.value.clone(), dtype }
+            }
             None => ErrorKind::Unsupported(format!(
                 "{}: element {index:?} is an integer to the power {}, which is no integer",
                 self.text, failure.value
@@ -345,12 +355,11 @@ impl Evaluation<'_> {
         })
     }
 
-    /// Runs all steps on a part of what is staged for a piece.
+    /// Runs all steps on what is below a stretch of a window of the result.
     fn compute(
         &self,
-        staged: &[AnyArray],
-        shape: &IxDyn,
-        part: &Window<IxDyn>,
+        staged: &[(&AnyBuffer, &Below)],
+        stretch: &Range<usize>,
         registers: &mut [Register],
     ) -> Result<(), Failure> {
         for step in &self.program.steps {
@@ -359,9 +368,10 @@ impl Evaluation<'_> {
                 |to: usize| std::mem::replace(&mut registers[to], Register::Bool(vec![]));
             match *step {
                 Step::Load { input, to } => {
-                    staged[input].load(shape, part, self.order, &mut registers[to]);
+                    let (elements, below) = staged[input];
+                    elements.load(below, stretch.clone(), &mut registers[to]);
                 }
-                Step::Fill { value, to } => registers[to].fill(value, part.len()),
+                Step::Fill { value, to } => registers[to].fill(value, stretch.len()),
                 Step::Narrow { register, dtype } => kernel::narrow(&mut registers[register], dtype),
                 Step::Convert { from, to } => {
                     let mut register = filled(to);

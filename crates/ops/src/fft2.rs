@@ -19,7 +19,7 @@ mod sizes;
 
 use ndarray::{Dimension, Ix2};
 use num_complex::Complex;
-use outcore_storage::{Element, Layout, Sink, Source, Stored, Window};
+use outcore_storage::{Element, Layout, Mark, Sink, Source, Stored, Window};
 use std::fmt;
 
 use self::between::{Between, Cuts, Store};
@@ -208,7 +208,8 @@ where
     /// # Errors
     ///
     /// If a shape differs from the plan's, reading or writing fails, or the caller cancels. The
-    /// source is unharmed; the sink's contents are then unspecified.
+    /// source is unharmed; the sink's contents are then unspecified. With a journal a later run goes on
+    /// with them; one that was killed in the second pass reads the source once more.
     pub fn run<R, S>(&self, source: &R, sink: &mut S, control: Control<'_>) -> Result<Report>
     where
         R: Source<Complex<T>, Ix2>,
@@ -216,7 +217,7 @@ where
     {
         self.check(&[&source.shape(), &sink.shape()])?;
         let sink = Shared::new(sink);
-        self.run_passes(source, &sink, &sink, true, control)
+        self.run_passes(source, &sink, &sink, Home::Sink, control)
     }
 
     /// Transforms an array in place. Fastest by a plan for that, of [`Fft2::in_place`].
@@ -230,8 +231,9 @@ where
         S: Source<Complex<T>, Ix2> + Sink<Complex<T>, Ix2>,
     {
         self.check(&[&array.shape()])?;
+        control.without_journal("in place there is no array to begin again from")?;
         let array = Shared::new(array);
-        self.run_passes(&array, &array, &array, false, control)
+        self.run_passes(&array, &array, &array, Home::Source, control)
     }
 
     /// Transforms a source into a sink that cannot be read back, or not as complex numbers; the
@@ -257,7 +259,7 @@ where
         if matches!(self.tiles, Passes::Two(_)) {
             self.check(&[&scratch.shape()])?;
         }
-        self.run_passes(source, &Shared::new(scratch), &Shared::new(sink), true, control)
+        self.run_passes(source, &Shared::new(scratch), &Shared::new(sink), Home::Scratch, control)
     }
 
     fn check(&self, shapes: &[&Ix2]) -> Result<()> {
@@ -272,14 +274,16 @@ where
         source: &dyn Source<Complex<T>, Ix2>,
         between: &dyn Store<Complex<T>>,
         sink: &dyn WriteShared<Complex<T>, Ix2>,
-        in_blocks: bool,
+        home: Home,
         control: Control<'_>,
     ) -> Result<Report> {
         let mut run = Run::new(&self.plan, control)?;
         match &self.tiles {
             Passes::One(tiling) => self.run_at_once(&mut run, source, sink, tiling)?,
             Passes::Two(cuts) => {
-                let between = Between::new(between, cuts, in_blocks);
+                run.go_on_from(repeated(run.mark(), cuts, home));
+                let in_blocks = home != Home::Source;
+                let between = Between::new(between, cuts, in_blocks, run.mark().ahead);
                 self.run_columns(&mut run, source, &between, cuts)?;
                 self.run_rows(&mut run, &between, sink, cuts)?;
             }
@@ -335,4 +339,28 @@ where
         let (slots, written) = (self.plan.passes[1].slots, self.sizes.written);
         run.pass(&Rows { cuts, slots, between, sink, lanes: &self.fast, scratch, written })
     }
+}
+
+/// Where the array between the passes is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Home {
+    /// In the array that is transformed in place.
+    Source,
+    /// In the output: each row tile takes the place of its blocks.
+    Sink,
+    /// In an array of its own.
+    Scratch,
+}
+
+/// Where a run goes on from the mark of an earlier one. The first pass is repeated if what it left is
+/// not there: rows that were kept in memory, and blocks whose place rows may have begun to take. Row
+/// tiles that are finished stay so.
+fn repeated(mark: Mark, cuts: &Cuts, home: Home) -> Mark {
+    let lost = cuts.kept_from < cuts.rows.len();
+    let torn = mark.pass == 1 && home == Home::Sink && !mark.at_rest;
+    if !lost && !torn {
+        return Mark { ahead: mark.ahead.min(cuts.rows.len()), ..mark };
+    }
+    let ahead = if mark.pass == 1 { mark.tiles } else { mark.ahead };
+    Mark { ahead: ahead.min(cuts.rows.len()), ..Mark::default() }
 }

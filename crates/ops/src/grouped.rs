@@ -255,4 +255,8 @@ where
         }
         Ok(())
     }
+
+    fn sync(&self) -> Result<()> {
+        self.array.sync()
+    }
 }

@@ -39,6 +39,7 @@
 
 mod adaptor;
 mod budget;
+mod carried;
 mod control;
 mod error;
 mod expression;
@@ -67,12 +68,14 @@ mod tile;
 mod tile_fft2;
 mod tiling;
 mod transfer;
+mod transpose_in_place;
 
 pub use adaptor::{Cast, CastSource, Lazy, MapSink, MapSource, SinkExt, Zip2, Zip3, Zip4, lazy};
 pub use budget::{Budget, Bytes, Resources};
+pub use carried::Carried;
 pub use control::{Control, Progress};
 pub use error::{Error, Result};
-pub use expression::{AnySource, Casting, Evaluation, Expression};
+pub use expression::{AnySource, Casting, Evaluation, EvaluationPlan, Expression};
 pub use fft2::{Fft2, Fft2Plan, fft2, ifft2};
 pub use fourier::{Direction, Norm, Real, ToComplex};
 pub use generate::{
@@ -97,3 +100,4 @@ pub use store::{Store, StorePlan, store};
 pub use stream::PassReport;
 pub use tile_fft2::TileFft2;
 pub use tiling::Tiling;
+pub use transpose_in_place::{TransposeInPlace, TransposeInPlacePlan, transpose_in_place};

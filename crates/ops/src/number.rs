@@ -6,12 +6,14 @@ use num_complex::Complex;
 use outcore_storage::Element;
 use std::cmp::Ordering;
 
+use crate::carried::Carried;
+
 /// An element as reductions and scans see it.
 ///
 /// Implemented for every [`Element`]. Sums and products are computed in [`Wide`](Self::Wide) and given
 /// back as [`Total`](Self::Total); means and deviations are computed in double precision and given
 /// back as [`Mean`](Self::Mean) and [`Spread`](Self::Spread).
-pub trait Number: Element {
+pub trait Number: Element + Carried {
     /// The type in which sums and products are computed.
     type Wide: Wide;
     /// The type in which means and deviations are computed.
@@ -65,7 +67,7 @@ pub trait Number: Element {
 }
 
 /// Numbers that sums and products are computed in.
-pub trait Wide: Copy + Send + Sync + 'static {
+pub trait Wide: Copy + Send + Sync + Carried + 'static {
     #[doc(hidden)]
     const ZERO: Self;
     #[doc(hidden)]

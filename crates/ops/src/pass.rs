@@ -5,7 +5,7 @@ use outcore_storage::{Buffer, Element, Order, Source, Stored, Window};
 
 use crate::Result;
 use crate::plan::slots;
-use crate::stream::Pass;
+use crate::stream::{Pass, Resume};
 use crate::tile::Tile;
 use crate::tiling::Tiling;
 use crate::transfer::{Io, WriteShared};
@@ -21,6 +21,21 @@ pub(crate) struct InPlace<'a, T, D: Dimension, K> {
     /// The bytes of an element where it is written.
     pub(crate) written_bytes: u64,
     pub(crate) kernel: K,
+}
+
+impl<T, D, K> Resume for InPlace<'_, T, D, K>
+where
+    T: Element,
+    D: Dimension,
+    K: Sync,
+{
+    fn is_resumable(&self) -> bool {
+        true
+    }
+
+    fn sync(&self) -> Result<()> {
+        Ok(self.sink.sync()?)
+    }
 }
 
 impl<T, D, K> Pass for InPlace<'_, T, D, K>
@@ -75,6 +90,22 @@ pub(crate) struct OutOfPlace<'a, A, B, D: Dimension, K> {
     pub(crate) kernel: K,
 }
 
+impl<A, B, D, K> Resume for OutOfPlace<'_, A, B, D, K>
+where
+    A: Element,
+    B: Element,
+    D: Dimension,
+    K: Sync,
+{
+    fn is_resumable(&self) -> bool {
+        true
+    }
+
+    fn sync(&self) -> Result<()> {
+        Ok(self.sink.sync()?)
+    }
+}
+
 impl<A, B, D, K> Pass for OutOfPlace<'_, A, B, D, K>
 where
     A: Element,
@@ -127,6 +158,9 @@ pub(crate) struct ReadOnly<'a, T, D: Dimension, K> {
     /// Called with one tile after another, in the order of the tiling.
     pub(crate) kernel: K,
 }
+
+/// What a kernel keeps is not known here, so a later run begins anew.
+impl<T: Element, D: Dimension, K: Sync> Resume for ReadOnly<'_, T, D, K> {}
 
 impl<T, D, K> Pass for ReadOnly<'_, T, D, K>
 where

@@ -1,6 +1,8 @@
 //! What an operation will do and what that costs, decided before it begins.
 
 use ndarray::{Dimension, IxDyn};
+use outcore_storage::Mark;
+use std::cmp::Ordering;
 use std::fmt;
 
 use crate::budget::{Bytes, Resources};
@@ -127,20 +129,65 @@ pub(crate) struct Run<'p, 'c> {
     control: Control<'c>,
     threads: Threads,
     report: Report,
+    /// Where an earlier run stopped.
+    mark: Mark,
 }
 
 impl<'p, 'c> Run<'p, 'c> {
     pub(crate) fn new(plan: &'p Plan, control: Control<'c>) -> Result<Self> {
         let threads = Threads::new(plan.resources.threads.get())?;
-        Ok(Self { plan, control, threads, report: Report::default() })
+        let mark = control.mark().unwrap_or_default();
+        Ok(Self { plan, control, threads, report: Report::default(), mark })
     }
 
-    /// Runs the next pass.
+    /// Where an earlier run stopped; the beginning, if none did.
+    pub(crate) fn mark(&self) -> Mark {
+        self.mark
+    }
+
+    /// Goes on from another mark.
+    pub(crate) fn go_on_from(&mut self, mark: Mark) {
+        self.mark = mark;
+    }
+
+    /// Runs the next pass: from its beginning, or from where an earlier run stopped.
     pub(crate) fn pass(&mut self, pass: &impl Pass) -> Result<()> {
+        let index = self.report.passes.len();
         let total = self.plan.bytes_read() + self.plan.bytes_written();
-        self.control.begin(self.report.passes.len(), self.plan.passes.len(), total);
-        self.report.passes.push(stream(pass, &self.threads, &mut self.control)?);
+        self.control.begin(index, self.plan.passes.len(), total);
+        let mut mark = Mark { pass: index, ..Mark::default() };
+        match self.mark.pass.cmp(&index) {
+            Ordering::Greater => mark.tiles = pass.tiles(),
+            Ordering::Equal if self.mark != mark => {
+                mark = Mark { tiles: self.mark.tiles.min(pass.tiles()), ..self.mark };
+                self.control.restore(pass, mark)?;
+            }
+            // A pass that was repeated comes before one that was under way.
+            Ordering::Less if self.mark.pass + 1 == index => {
+                mark.tiles = self.mark.ahead.min(pass.tiles());
+            }
+            _ => {}
+        }
+        self.control.advance(self.part_done(index, mark.tiles, pass.tiles()));
+        let name = self.plan.passes.get(index).map_or("", |pass| &pass.name);
+        tracing::info!(pass = index + 1, name, tiles = pass.tiles(), from = mark.tiles, "pass");
+        let report = stream(pass, &self.threads, &mut self.control, mark)?;
+        let PassReport { bytes_read, bytes_written, .. } = report;
+        let seconds = report.elapsed.as_secs_f64();
+        tracing::info!(pass = index + 1, bytes_read, bytes_written, seconds, "pass done");
+        self.report.passes.push(report);
+        let next = Mark { pass: index + 1, tiles: mark.ahead, ..Mark::default() };
+        if next.pass < self.plan.passes.len() {
+            self.control.passed(pass, next)?;
+        }
         Ok(())
+    }
+
+    /// About how many bytes of a pass the first so many of its tiles move.
+    fn part_done(&self, pass: usize, done: usize, tiles: usize) -> u64 {
+        let Some(pass) = self.plan.passes.get(pass).filter(|_| tiles > 0) else { return 0 };
+        let bytes = u128::from(pass.bytes_read + pass.bytes_written);
+        u64::try_from(bytes * done as u128 / tiles as u128).unwrap_or(u64::MAX)
     }
 
     pub(crate) fn finish(self) -> Report {

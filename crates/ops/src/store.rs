@@ -1,12 +1,12 @@
 //! Copying a source into a sink: the elementwise operation, and the transposition.
 //!
 //! ```text
-//!     source                      tile                     sink, in another order
-//!     ┌───┬───┬───┐               ┌───┐  transposed in     ┌───────┬───────┐
-//!     │   │▒▒▒│   │  short runs   │▒▒▒│  small pieces      ├───────┼───────┤
-//!     │   │▒▒▒│   │ ────────────▶ │▒▒▒│ ─────────────────▶ │▒▒▒▒▒▒▒│▒▒▒▒▒▒▒│ long runs
-//!     │   │▒▒▒│   │               │▒▒▒│                    ├───────┼───────┤
-//!     └───┴───┴───┘               └───┘                    └───────┴───────┘
+//!     source                              tile             sink, in another order
+//!     ┌───┬───┬───┐  transposed in        ┌───────────┐    ┌───────┬───────┐
+//!     │   │▒▒▒│   │  small pieces         │▒▒▒▒▒▒▒▒▒▒▒│    ├───────┼───────┤
+//!     │   │▒▒▒│   │ ────────────────────▶ │▒▒▒▒▒▒▒▒▒▒▒│ ─▶ │▒▒▒▒▒▒▒│▒▒▒▒▒▒▒│ long runs
+//!     │   │▒▒▒│   │  short runs           └───────────┘    ├───────┼───────┤
+//!     └───┴───┴───┘                                        └───────┴───────┘
 //! ```
 //!
 //! Where source and sink have the same order, axes make no difference and tiles are plain stretches of
@@ -147,6 +147,9 @@ struct Choice {
     duration: f64,
 }
 
+/// Even tiles are whole sectors long, of which a disk transfers nothing less.
+const SECTOR: usize = 512;
+
 /// How much shorter runs are to be written that have pages in common with others: so much dearer.
 const SHARED_PAGES: u64 = 8;
 
@@ -182,6 +185,9 @@ impl Sizes<'_> {
         (self.cost(len(&tile), slots) <= limit && len(&tile) <= most.max(1)).then_some(())?;
         let axes = self.to_sink.iter().rev().map(|&axis| (axis, 1));
         grow(&mut tile, &shape, axes, most, limit, |tile| self.cost(len(tile), slots))?;
+        if !self.keeps_order() {
+            self.even_out(&mut tile, &shape);
+        }
         let tiling = Tiling::new(shape, tile, Order::C);
         let slots = slots.min(tiling.len()).max(1);
         let memory = self.cost(len(tiling.tile()), slots);
@@ -192,6 +198,17 @@ impl Sizes<'_> {
         let written = if self.keeps_order() { written } else { written / SHARED_PAGES };
         let duration = duration([(bytes, read), (written_bytes, written)], slots);
         Some(Choice { tiling, slots, memory, duration })
+    }
+
+    /// Shortens a tile where as many shorter ones do: else the last of them might be so short that its
+    /// runs are.
+    fn even_out(&self, tile: &mut IxDyn, shape: &IxDyn) {
+        for axis in 0..shape.ndim() {
+            let count = shape[axis].div_ceil(tile[axis].max(1)).max(1);
+            let unit = (SECTOR / self.element).max(1);
+            let even = shape[axis].div_ceil(count).next_multiple_of(unit);
+            tile[axis] = tile[axis].min(even);
+        }
     }
 
     /// The runs that are read, and those that are written.
@@ -223,7 +240,11 @@ impl Sizes<'_> {
             tile_bytes: (len(tile) * self.element) as u64,
             run_bytes_read,
             run_bytes_written,
-            bytes_read: planned_read_bytes(self.source, &choice.tiling, Order::C, self.element),
+            bytes_read: if self.keeps_order() {
+                planned_read_bytes(self.source, &choice.tiling, Order::C, self.element)
+            } else {
+                reorder::read_bytes(self.source, &choice.tiling, self.to_sink, self.element)
+            },
             bytes_written: self.sink.layout().bytes(),
             memory: choice.memory,
         }

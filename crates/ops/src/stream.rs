@@ -11,23 +11,52 @@
 //!
 //! Three threads hand a fixed set of slots round, so memory is bounded by the number of slots, and
 //! whichever of disk and processor is slower sets the pace. The caller's thread reports progress.
-//! Overlap, cancellation and progress live here and nowhere else: a pass says how to read, compute
-//! and write one tile.
+//! Overlap, cancellation, progress and the journal live here and nowhere else: a pass says how to read,
+//! compute and write one tile.
+//!
+//! When the journal wants a mark, or the caller wants to stop, the reader stops between two tiles, and
+//! those under way are finished. Then all tiles so far are written and none after them has been begun,
+//! which is what the journal records.
 
+use outcore_storage::Mark;
 use rayon::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use std::any::Any;
+use std::io::{self, Read, Write};
 use std::panic::resume_unwind;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{self, ScopedJoinHandle};
 use std::time::{Duration, Instant};
 
-use crate::control::Control;
+use crate::control::{Control, Stop};
 use crate::transfer::Io;
 use crate::{Error, Result};
 
+/// What a journal needs of a pass.
+pub(crate) trait Resume: Sync {
+    /// Whether a later run can go on after any tile of the pass. If not, it begins anew.
+    fn is_resumable(&self) -> bool {
+        false
+    }
+
+    /// Makes durable what has been written.
+    fn sync(&self) -> Result<()> {
+        Ok(())
+    }
+
+    /// Writes what tiles need of those before them, besides what has been written.
+    fn save(&self, _to: &mut dyn Write) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// Reads what [`save`](Self::save) has written after so many tiles, one at least.
+    fn restore(&self, _tiles: usize, _from: &mut dyn Read) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 /// One pass of an operation: what happens to each tile.
-pub(crate) trait Pass: Sync {
+pub(crate) trait Pass: Resume {
     /// The buffers of one tile under way.
     type Slot: Send + 'static;
 
@@ -55,7 +84,7 @@ type AnySlot = Box<dyn Any + Send>;
 
 /// A pass whose type of slot is forgotten, so that the loop is compiled once and not for each pass and
 /// type of element.
-pub(crate) trait AnyPass: Sync {
+pub(crate) trait AnyPass: Resume {
     fn tiles(&self) -> usize;
     fn slots(&self) -> usize;
     fn slot(&self) -> AnySlot;
@@ -138,27 +167,71 @@ pub struct PassReport {
     pub writing: Duration,
 }
 
-/// Runs a pass over all its tiles.
+impl PassReport {
+    fn add(&mut self, more: &Self) {
+        self.bytes_read += more.bytes_read;
+        self.bytes_written += more.bytes_written;
+        self.elapsed += more.elapsed;
+        self.reading += more.reading;
+        self.computing += more.computing;
+        self.writing += more.writing;
+    }
+}
+
+/// Runs a pass over its tiles from the one that a mark names.
 pub(crate) fn stream(
     pass: &dyn AnyPass,
     threads: &Threads,
     control: &mut Control<'_>,
+    mut mark: Mark,
 ) -> Result<PassReport> {
-    let begin = Instant::now();
+    let mut slots: Vec<_> = (0..pass.slots()).map(|_| pass.slot()).collect();
+    let mut report = PassReport::default();
+    while mark.tiles < pass.tiles() {
+        let begin = Instant::now();
+        let stretch = stretch(pass, threads, control, slots, mark.tiles)?;
+        (slots, mark.tiles) = (stretch.slots, stretch.end);
+        if mark.tiles < pass.tiles() {
+            control.stopped(pass, mark, stretch.stopped)?;
+        }
+        report.add(&PassReport { elapsed: begin.elapsed(), ..stretch.report });
+    }
+    Ok(report)
+}
+
+/// Tiles that were worked on without a stop.
+struct Stretch {
+    report: PassReport,
+    slots: Vec<AnySlot>,
+    /// The first tile that was not begun.
+    end: usize,
+    /// When the reader stopped, and the disk began to have less to do.
+    stopped: Instant,
+}
+
+/// Works on tiles from one on, until it is time to stop.
+fn stretch(
+    pass: &dyn AnyPass,
+    threads: &Threads,
+    control: &mut Control<'_>,
+    slots: Vec<AnySlot>,
+    first: usize,
+) -> Result<Stretch> {
     let (empty, empties) = channel();
     let (loaded, to_compute) = channel();
     let (computed, to_write) = channel();
     let (moved, progress) = channel();
-    for _ in 0..pass.slots() {
-        empty.send(pass.slot()).expect("the receiver is alive");
+    for slot in slots {
+        empty.send(slot).expect("the receiver is alive");
     }
-    let cancelled = control.cancelled();
-    let mut report = thread::scope(|scope| {
+    let stop = control.stop().filter_time(pass.is_resumable());
+    thread::scope(|scope| {
         let (read_moved, io) = (moved.clone(), &threads.io);
         let reader = scope.spawn(move || {
-            let stop =
-                || cancelled.is_some_and(|flag| flag.load(std::sync::atomic::Ordering::Relaxed));
-            read_all(pass, io, &empties, &loaded, &read_moved, stop)
+            let read = read_all(pass, first, io, &empties, &loaded, &read_moved, &stop);
+            drop(loaded);
+            // All slots come back, unless a later stage has failed.
+            read.map(|read| (read, empties.into_iter().collect()))
         });
         let worker =
             scope.spawn(move || compute_all(pass, &threads.compute, &to_compute, &computed));
@@ -166,21 +239,14 @@ pub(crate) fn stream(
         for bytes in progress {
             control.advance(bytes);
         }
-        let (bytes_read, reading) = joined(reader)?;
+        let reader = joined(reader);
         let computing = joined(worker);
-        let (bytes_written, writing) = joined(writer)?;
-        let elapsed = Duration::ZERO;
-        Ok::<_, Error>(PassReport {
-            bytes_read,
-            bytes_written,
-            elapsed,
-            reading,
-            computing,
-            writing,
-        })
-    })?;
-    report.elapsed = begin.elapsed();
-    Ok(report)
+        let writer = joined(writer);
+        let ((report, end, stopped), slots) = reader?;
+        let (bytes_written, writing) = writer?;
+        let report = PassReport { bytes_written, computing, writing, ..report };
+        Ok(Stretch { report, slots, end, stopped })
+    })
 }
 
 /// A thread's result; its panic, if it had one, goes on in this thread.
@@ -188,31 +254,36 @@ fn joined<T>(thread: ScopedJoinHandle<'_, T>) -> T {
     thread.join().unwrap_or_else(|panic| resume_unwind(panic))
 }
 
+/// Reads tiles until there are no more, or it is time to stop. Returns what it did, the first tile that
+/// it did not read, and when it ended.
 fn read_all(
     pass: &dyn AnyPass,
+    first: usize,
     io: &Io,
     empties: &Receiver<AnySlot>,
     loaded: &Sender<(usize, AnySlot)>,
     moved: &Sender<u64>,
-    cancelled: impl Fn() -> bool,
-) -> Result<(u64, Duration)> {
-    let (mut total, mut busy) = (0, Duration::ZERO);
-    for index in 0..pass.tiles() {
-        // A channel that is closed means that a later stage has stopped, and says why itself.
-        let Ok(mut slot) = empties.recv() else { break };
-        if cancelled() {
-            return Err(Error::Cancelled);
-        }
-        let begin = Instant::now();
-        let bytes = pass.read(index, &mut slot, io)?;
-        busy += begin.elapsed();
-        total += bytes;
-        let _ = moved.send(bytes);
-        if loaded.send((index, slot)).is_err() {
+    stop: &Stop<'_>,
+) -> Result<(PassReport, usize, Instant)> {
+    let (mut report, mut next) = (PassReport::default(), first);
+    while next < pass.tiles() && !stop.is_cancelled() {
+        // However short the time is, a tile is worked on.
+        if next > first && stop.is_time() {
             break;
         }
+        // A channel that is closed means that a later stage has stopped, and says why itself.
+        let Ok(mut slot) = empties.recv() else { break };
+        let begin = Instant::now();
+        let bytes = pass.read(next, &mut slot, io)?;
+        report.reading += begin.elapsed();
+        report.bytes_read += bytes;
+        let _ = moved.send(bytes);
+        if loaded.send((next, slot)).is_err() {
+            break;
+        }
+        next += 1;
     }
-    Ok((total, busy))
+    Ok((report, next, Instant::now()))
 }
 
 fn compute_all(

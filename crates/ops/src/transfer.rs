@@ -51,6 +51,11 @@ impl Io {
         self.0.install(|| (0..count).into_par_iter().try_for_each(part))
     }
 
+    /// Does something on these threads, which may divide it among them.
+    pub(crate) fn run<R: Send>(&self, work: impl FnOnce() -> R + Send) -> R {
+        self.0.install(work)
+    }
+
     /// Copies a tile into a window.
     pub(crate) fn write<T: Send + Sync, D: Dimension>(
         &self,
@@ -123,6 +128,16 @@ pub(crate) fn planned_read_bytes<D: Dimension>(
     order: Order,
     element_bytes: usize,
 ) -> u64 {
+    tiling.windows().map(|window| window_read_bytes(source, &window, order, element_bytes)).sum()
+}
+
+/// The bytes that reading one tile moves.
+pub(crate) fn window_read_bytes<D: Dimension>(
+    source: &(impl Stored<D> + ?Sized),
+    window: &Window<D>,
+    order: Order,
+    element_bytes: usize,
+) -> u64 {
     fn of_pieces<D: Dimension>(
         source: &(impl Stored<D> + ?Sized),
         window: &Window<D>,
@@ -135,10 +150,7 @@ pub(crate) fn planned_read_bytes<D: Dimension>(
         let (low, high) = window.split_at(axis, middle);
         of_pieces(source, &low, order, piece_len) + of_pieces(source, &high, order, piece_len)
     }
-    let of_tile = |window: Window<D>| {
-        of_pieces(source, &window, order, piece_len(window.len(), element_bytes))
-    };
-    tiling.windows().map(of_tile).sum()
+    of_pieces(source, window, order, piece_len(window.len(), element_bytes))
 }
 
 fn write_halves<T: Send + Sync, D: Dimension>(
@@ -184,6 +196,9 @@ fn halves<D: Dimension>(
 /// What several threads can write to at a time.
 pub(crate) trait WriteShared<T, D: Dimension>: Stored<D> + Sync {
     fn write(&self, window: &Window<D>, tile: ArrayView<'_, T, D>) -> Result<()>;
+
+    /// Makes durable what has been written.
+    fn sync(&self) -> Result<()>;
 }
 
 /// A sink that is written, and read back, by several threads. Files allow that; other sinks are
@@ -205,6 +220,10 @@ impl<T, D: Dimension, S: Sink<T, D>> WriteShared<T, D> for Shared<'_, S> {
         }
         drop(reader);
         self.0.write().unwrap_or_else(PoisonError::into_inner).write_tile(window, tile)
+    }
+
+    fn sync(&self) -> Result<()> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).sync()
     }
 }
 

@@ -1,7 +1,7 @@
 //! Many transfers under way at a time, through memory that the kernel moves in one piece.
 //!
 //! ```text
-//!     a huge page, cut into four batches
+//!     two huge pages, cut into four batches
 //!     ┌──────────────┬──────────────┬──────────────┬──────────────┐
 //!     │▒▒│▒▒│▒▒│▒▒   │▒▒▒▒▒▒│▒▒▒▒   │              │              │
 //!     └──────────────┴──────────────┴──────────────┴──────────────┘
@@ -11,7 +11,7 @@
 //! Small pages lie anywhere in memory, and each is a segment of its own for the disk: with them runs
 //! of 16 KiB were read at half the rate. So batches are parts of huge pages. They are lent to
 //! whichever thread transfers something, and there are as many as there were threads at a time: for
-//! up to four, 2 MiB for as long as the process lives.
+//! up to four, 4 MiB for as long as the process lives.
 #![expect(unsafe_code, reason = "io_uring is given the addresses of buffers")]
 
 use io_uring::{IoUring, opcode, types::Fd};
@@ -22,14 +22,14 @@ use std::os::unix::fs::FileExt;
 use std::sync::{Mutex, PoisonError};
 
 use crate::Buffer;
-use crate::direct::{Failed, LONG, PAGE};
+use crate::direct::{Failed, LONG};
 
 /// Bytes of one batch.
-pub(crate) const BATCH_BYTES: usize = 512 << 10;
-/// Bytes that are allocated at a time: a huge page, enough for four threads.
-const POOL_BYTES: usize = 2 << 20;
+pub(crate) const BATCH_BYTES: usize = 1 << 20;
+/// Bytes that are allocated at a time: huge pages, enough for four threads.
+const POOL_BYTES: usize = 4 << 20;
 /// Requests of one batch.
-const REQUESTS: usize = BATCH_BYTES / PAGE;
+const REQUESTS: usize = 128;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Transfer {
@@ -81,7 +81,7 @@ pub(crate) fn with_batch<R>(work: impl FnOnce(&mut Batch) -> R) -> R {
 /// batch, and one of those that need no batch.
 pub(crate) fn runs_at_once(run_bytes: usize) -> usize {
     let ring = with_batch(|batch| batch.ring.is_some());
-    if ring && run_bytes < LONG { BATCH_BYTES / run_bytes } else { 1 }
+    if ring && run_bytes < LONG { (BATCH_BYTES / run_bytes).min(REQUESTS) } else { 1 }
 }
 
 impl Batch {

@@ -140,6 +140,15 @@ pub enum ErrorKind {
     /// A file that should not be replaced is there.
     #[error("exists already")]
     Exists,
+    /// The output of a run that did not finish is there, and would be lost.
+    #[error("is left of a run that did not finish, which another can go on from")]
+    Unfinished,
+    /// What should say how far a run has come does not.
+    #[error("is no journal of a run")]
+    NotJournal,
+    /// A run cannot go on from what one of other work has left.
+    #[error("cannot be resumed: {0}")]
+    OtherWork(String),
     /// The file cannot be mapped as it is; a [`FileArray`](crate::FileArray) can read it.
     #[error("cannot be mapped: {reason}; read it through a FileArray")]
     NotMappable {

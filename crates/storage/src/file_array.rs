@@ -143,7 +143,7 @@ impl<T: Element, D: Dimension> FileArray<T, D, ReadWrite> {
     /// forgets such an error after reporting it once, the array is poisoned: every later write or
     /// flush fails too.
     pub fn flush(&self) -> Result<()> {
-        self.sync(File::sync_all, || "failed to sync".to_owned())
+        self.sync_by(File::sync_all, || "failed to sync".to_owned())
     }
 
     /// Makes at least one window durable.
@@ -156,7 +156,7 @@ impl<T: Element, D: Dimension> FileArray<T, D, ReadWrite> {
     pub fn flush_window(&self, window: impl Into<Window<D>>) -> Result<()> {
         let window = window.into();
         window.check(self.layout.shape(), &window.shape).map_err(|kind| self.error(kind))?;
-        self.sync(File::sync_data, || format!("failed to sync window {window}"))
+        self.sync_by(File::sync_data, || format!("failed to sync window {window}"))
     }
 
     /// Makes everything durable, gives up the lock and closes the file.
@@ -227,7 +227,7 @@ impl<T: Element, D: Dimension> FileArray<T, D, ReadWrite> {
         }
         let bytes = size_of_val(elements) as u64;
         if self.dirty.as_ref().is_some_and(|dirty| dirty.add(bytes)) {
-            self.sync(File::sync_data, || "failed to sync".to_owned())?;
+            self.sync_by(File::sync_data, || "failed to sync".to_owned())?;
         }
         Ok(())
     }
@@ -238,7 +238,7 @@ impl<T: Element, D: Dimension> FileArray<T, D, ReadWrite> {
     }
 
     /// Syncs in some way; a failure poisons the array.
-    pub(crate) fn sync(
+    pub(crate) fn sync_by(
         &self,
         sync: impl FnOnce(&File) -> io::Result<()>,
         action: impl FnOnce() -> String,
@@ -404,7 +404,7 @@ impl<T: Element, D: Dimension, A: Access> FileArray<T, D, A> {
         }
     }
 
-    fn read_at(&self, bytes: &mut [u8], offset: u64) -> Result<()> {
+    pub(crate) fn read_at(&self, bytes: &mut [u8], offset: u64) -> Result<()> {
         let len = bytes.len();
         let failed = |error| self.failed("read", &Failed { offset, bytes: len, error });
         self.file.read_exact_at(bytes, offset).map_err(failed)
@@ -420,7 +420,7 @@ impl<T: Element, D: Dimension, A: Access> FileArray<T, D, A> {
     fn give_up_direct(&self, direct: &DirectFile, failed: &Failed) {
         direct.give_up();
         let (path, error) = (self.path.display(), &failed.error);
-        log::debug!("{path}: goes through the page cache from here on: {error}");
+        tracing::debug!("{path}: goes through the page cache from here on: {error}");
     }
 
     fn failed(&self, action: &str, failed: &Failed) -> Error {
@@ -497,6 +497,10 @@ impl<T: Element, D: Dimension> Sink<T, D> for FileArray<T, D, ReadWrite> {
         tile: ArrayView<'_, T, D>,
     ) -> Option<Result<()>> {
         Some(self.write_shared(window, tile))
+    }
+
+    fn sync(&self) -> Result<()> {
+        self.sync_by(File::sync_data, || "failed to sync".to_owned())
     }
 }
 

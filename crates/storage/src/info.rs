@@ -49,6 +49,8 @@ pub struct FileInfo {
     pub offset: u64,
     /// The bytes of all elements.
     pub data_bytes: u64,
+    /// The bytes of the file, with what comes before and after the elements.
+    pub file_bytes: u64,
     /// When the file was last modified, where the file system knows.
     pub modified: Option<SystemTime>,
 }
@@ -83,6 +85,7 @@ impl FileInfo {
             order: header.order,
             offset,
             data_bytes: layout.bytes(),
+            file_bytes: actual,
             modified: file.metadata().and_then(|metadata| metadata.modified()).ok(),
             path,
         })
@@ -99,6 +102,7 @@ impl FileInfo {
             order: array.layout.order(),
             offset: array.layout.offset(),
             data_bytes: array.layout.bytes(),
+            file_bytes: array.file_len().unwrap_or(0),
             modified: array.file.metadata().and_then(|metadata| metadata.modified()).ok(),
         }
     }

@@ -18,7 +18,7 @@
 //!   immutable files are safe.
 //! - [`Source`] and [`Sink`] are what operations read from and write to: files, ndarray arrays, and
 //!   whatever a test wants to put there.
-//! - [`Output`] makes a file appear whole or not at all.
+//! - [`Output`] makes a file appear whole or not at all; its [`Journal`] lets a later run go on.
 //! - [`ProbeFile`] is a file to measure a disk with.
 //!
 //! All of the project's `unsafe` lives in this crate, and none of its arithmetic. The crate starts
@@ -38,6 +38,7 @@ mod error;
 mod file_array;
 pub mod host;
 mod info;
+mod journal;
 mod layout;
 mod lazy;
 mod lock;
@@ -58,6 +59,7 @@ pub use element::{Element, Pod};
 pub use error::{Error, ErrorKind, Result};
 pub use file_array::{FileArray, FileArrayMut, STAGING_BYTES, STAGING_LEN};
 pub use info::{FileInfo, Format};
+pub use journal::{Journal, Mark, Work};
 pub use layout::{Layout, Order, Runs};
 pub use lazy::{Broadcast, Permuted, Reshaped, Sliced};
 pub use lock::Lock;

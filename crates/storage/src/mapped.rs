@@ -308,7 +308,7 @@ impl<T: Pod, D: Dimension> MappedArray<T, D, ReadWrite> {
     ///
     /// If the disk refuses. What has reached it is then unknown, and every later flush fails too.
     pub fn flush(&self) -> Result<()> {
-        self.array.sync(|_| self.map.flush(), || "failed to sync its map".to_owned())?;
+        self.array.sync_by(|_| self.map.flush(), || "failed to sync its map".to_owned())?;
         self.array.flush()
     }
 
@@ -329,7 +329,7 @@ impl<T: Pod, D: Dimension> MappedArray<T, D, ReadWrite> {
         let elements = runs.last().unwrap_or(first) + run_len - first;
         let (start, len) = (first * size_of::<T>(), elements * size_of::<T>());
         let action = || format!("failed to sync window {window}");
-        self.array.sync(|_| self.map.flush_range(start, len), action)
+        self.array.sync_by(|_| self.map.flush_range(start, len), action)
     }
 
     /// Asks the system to begin writing, and does not wait. Linux needs no asking, because it

@@ -66,6 +66,7 @@ pub struct Options {
     cache: Cache,
     sparse: bool,
     replace: bool,
+    resume: bool,
     order: Order,
     byte_order: ByteOrder,
     version: Version,
@@ -87,6 +88,7 @@ impl Options {
             cache: Cache::Auto,
             sparse: false,
             replace: false,
+            resume: false,
             order: Order::C,
             byte_order: ByteOrder::NATIVE,
             version: Version::V1,
@@ -124,6 +126,26 @@ impl Options {
 
     pub(crate) fn replaces(&self) -> bool {
         self.replace
+    }
+
+    /// Whether an [`Output`](crate::Output) goes on with what a run that did not finish has left; where
+    /// there is nothing left, it begins.
+    #[must_use]
+    pub fn resume(mut self, resume: bool) -> Self {
+        self.resume = resume;
+        self
+    }
+
+    pub(crate) fn resumes(&self) -> bool {
+        self.resume
+    }
+
+    pub(crate) fn npy_version(&self) -> Version {
+        self.version
+    }
+
+    pub(crate) fn order_of_bytes(&self) -> ByteOrder {
+        self.byte_order
     }
 
     /// The order of the elements of raw files and of files that are created.
@@ -240,7 +262,7 @@ impl Options {
     ) -> Result<FileArrayMut<T, D>> {
         let path = absolute(path.as_ref())?;
         let (header, layout) = self.npy_layout::<T, D>(&path, shape)?;
-        let file = self.create_file(&path, &layout)?;
+        let file = self.create_file(&path)?.emptied(self, &layout)?;
         self.fill::<T, D>(file, path, layout, header)
     }
 
@@ -257,7 +279,7 @@ impl Options {
     ) -> Result<FileArrayMut<T, D>> {
         let path = absolute(path.as_ref())?;
         let layout = self.raw_layout::<T, D>(&path, shape)?;
-        let file = self.create_file(&path, &layout)?;
+        let file = self.create_file(&path)?.emptied(self, &layout)?;
         self.fill::<T, D>(file, path, layout, None)
     }
 
@@ -338,7 +360,7 @@ impl Options {
         len.map_err(|_| Error::new(path, ErrorKind::TooLarge { shape: vec![], element_bytes }))
     }
 
-    fn array<T, D: Dimension, A: Access>(
+    pub(crate) fn array<T, D: Dimension, A: Access>(
         &self,
         file: File,
         path: PathBuf,
@@ -349,7 +371,7 @@ impl Options {
         let bypass = self.cache.bypasses(layout.bytes());
         let direct = if bypass { DirectFile::of(&file, A::WRITES_FILE) } else { None };
         if bypass && direct.is_none() {
-            log::debug!("{}: its file system has no way past the page cache", path.display());
+            tracing::debug!("{}: its file system has no way past the page cache", path.display());
         }
         let dirty = bypass.then(Dirty::default);
         FileArray { direct, dirty, ..array(file, path, layout, byte_order, format) }
@@ -374,32 +396,21 @@ impl Options {
         Ok((file, path))
     }
 
-    /// An empty file, locked before an old one's contents are given up.
-    pub(crate) fn create_file<D: Dimension>(
-        &self,
-        path: &Path,
-        layout: &Layout<D>,
-    ) -> Result<File> {
-        let failed = |action: &'static str| move |error| Error::io(path, action, error);
+    /// A file that exists or is made, locked before its contents are given up.
+    pub(crate) fn create_file(&self, path: &Path) -> Result<Locked> {
+        let failed = |error| Error::io(path, "failed to create", error);
         let open =
             || File::options().read(true).write(true).create(true).truncate(false).open(path);
-        let (existed, file) = loop {
+        loop {
             let existed = path.exists();
-            let file = open().map_err(failed("failed to create"))?;
+            let file = open().map_err(failed)?;
             lock::acquire(&file, path, self.lock.unwrap_or(Lock::Try), Share::Exclusive)?;
             // Whoever held the lock may have put the file that we opened in another place, where it
             // must keep its contents.
             if is_at(&file, path) {
-                break (existed, file);
+                return Ok(Locked { file, path: path.to_owned(), existed });
             }
-        };
-        let checked = self.check_space(&file, path, layout);
-        if let (Err(_), false) = (&checked, existed) {
-            let _ = fs::remove_file(path);
         }
-        checked?;
-        file.set_len(0).map_err(failed("failed to empty"))?;
-        Ok(file)
     }
 
     /// Refuses what cannot fit even in the place of the old contents.
@@ -416,6 +427,32 @@ impl Options {
             return Err(Error::new(path, ErrorKind::DiskFull { needed, free }));
         }
         Ok(())
+    }
+}
+
+/// A file that is locked and still has its contents.
+#[derive(Debug)]
+pub(crate) struct Locked {
+    pub(crate) file: File,
+    path: PathBuf,
+    existed: bool,
+}
+
+impl Locked {
+    /// Gives up the contents, if what should take their place can fit.
+    pub(crate) fn emptied<D: Dimension>(
+        self,
+        options: &Options,
+        layout: &Layout<D>,
+    ) -> Result<File> {
+        let checked = options.check_space(&self.file, &self.path, layout);
+        if let (Err(_), false) = (&checked, self.existed) {
+            let _ = fs::remove_file(&self.path);
+        }
+        checked?;
+        let failed = |error| Error::io(&self.path, "failed to empty", error);
+        self.file.set_len(0).map_err(failed)?;
+        Ok(self.file)
     }
 }
 

@@ -77,6 +77,16 @@ pub trait Sink<T, D: Dimension>: Stored<D> + Send + Sync {
     ) -> Option<Result<()>> {
         None
     }
+
+    /// Makes durable what has been written; does nothing by default, as in memory there is nothing to
+    /// do.
+    ///
+    /// # Errors
+    ///
+    /// If the disk refuses. What has reached it is then unknown, and it is not asked again.
+    fn sync(&self) -> Result<()> {
+        Ok(())
+    }
 }
 
 /// A layout alone is enough to plan with.
@@ -153,6 +163,10 @@ impl<T, S: Sink<T, D> + ?Sized, D: Dimension> Sink<T, D> for &mut S {
         tile: ArrayView<'_, T, D>,
     ) -> Option<Result<()>> {
         (**self).write_tile_shared(window, tile)
+    }
+
+    fn sync(&self) -> Result<()> {
+        (**self).sync()
     }
 }
 

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use crate::args::{CastArg, OutputArgs, ResourceArgs, SourceArgs};
 use crate::element::with_element;
-use crate::job::{Job, JobArgs, Outcome};
+use crate::job::{Job, JobArgs, Outcome, work};
 
 /// Copy an array of any size with another type, order, byte order or format
 #[derive(Debug, clap::Args)]
@@ -82,19 +82,21 @@ fn copy<T: Element>(args: &Args, info: &FileInfo, source: &dyn Source<T, IxDyn>)
     let order = args.order.unwrap_or(info.order);
     let copy = store(&source).named("convert").order(order);
     let named = |error: outcore_ops::Error| format!("{}: {error}", info.path.display());
-    let copy = copy.plan::<T>(args.resources.resources()).map_err(named)?;
+    let copy = copy.plan::<T>(args.resources.resources_to(&args.output)).map_err(named)?;
     let plan = copy.plan();
     if !job.announce(plan)? {
         return Ok(());
     }
-    let options = args.output.options().order(order).byte_order(args.byte_order);
-    let path = &args.output.output;
-    let mut output = if args.raw {
-        Output::<T, IxDyn>::raw(path, source.shape(), &options)?
-    } else {
-        Output::with_options(path, source.shape(), &options)?
-    };
-    let report = job.run(plan, |control| copy.run(&source, &mut output, control))?;
-    output.commit()?;
+    let details = (T::DTYPE, order, args.byte_order, args.raw, args.cast);
+    let output = job.begin_with(&args.output, work(plan, &details, &[info]), |options| {
+        let options = options.order(order).byte_order(args.byte_order);
+        let path = &args.output.output;
+        if args.raw {
+            Output::<T, IxDyn>::raw(path, source.shape(), &options)
+        } else {
+            Output::with_options(path, source.shape(), &options)
+        }
+    })?;
+    let report = job.write(plan, output, |output, control| copy.run(&source, output, control))?;
     job.finish(plan, &report)
 }

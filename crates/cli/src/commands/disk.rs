@@ -21,6 +21,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use crate::job::{Outcome, print};
+use crate::log::say;
 use report::Report;
 
 /// Measure the disk under a folder: reading, writing and copying, in long and in short runs
@@ -67,7 +68,7 @@ pub(crate) fn run(args: &Args) -> Outcome<()> {
     let folder = check(&args.folder, args.size)?;
     let tell = |what: &str| {
         if !args.quiet {
-            eprintln!("  {what}");
+            say(format_args!("  {what}"));
         }
     };
     let mut files = Files::new(&folder, args.size)?;

@@ -1,13 +1,13 @@
 //! `outcore eval`: an expression with NumPy's operators and functions, on files of any size.
 
 use ndarray::IxDyn;
-use outcore_ops::{AnySource, Evaluation, Expression, store};
-use outcore_storage::{DType, Element, FileArray, FileInfo, Source, Stored};
-use std::path::PathBuf;
+use outcore_ops::{AnySource, Evaluation, Expression};
+use outcore_storage::{DType, Element, ErrorKind, FileArray, FileInfo, Source, Stored};
+use std::path::{Path, PathBuf};
 
 use crate::args::{CastArg, OutputOption, ResourceArgs};
 use crate::element::with_element;
-use crate::job::{Job, JobArgs, Outcome};
+use crate::job::{Job, JobArgs, Outcome, work};
 
 /// Evaluate an expression of arrays of any size, within a memory budget
 ///
@@ -21,7 +21,7 @@ pub(crate) struct Args {
     /// The expression, such as 'a*b + sin(a)'
     #[arg(value_name = "EXPR", allow_hyphen_values = true)]
     expression: String,
-    /// A name in the expression and its .npy file
+    /// A name in the expression and its .npy file; a raw one is made one by `outcore convert`
     #[arg(value_name = "NAME=FILE", value_parser = input)]
     inputs: Vec<(String, PathBuf)>,
     #[command(flatten)]
@@ -66,19 +66,31 @@ pub(crate) fn run(args: &Args) -> Outcome<()> {
         );
     }
     let output = args.output.args();
-    let mut files = Vec::new();
+    let (mut files, mut infos) = (Vec::new(), Vec::new());
     for (name, path) in &args.inputs {
         output.check(path)?;
-        files.push((name.as_str(), open(&FileInfo::of_npy(path)?)?));
+        let info = describe(path)?;
+        files.push((name.as_str(), open(&info)?));
+        infos.push(info);
     }
     let inputs: Vec<_> = files.iter().map(|(name, file)| (*name, file.source())).collect();
     let evaluation = expression.bind(&inputs)?;
     let dtype = args.dtype.unwrap_or(evaluation.dtype());
     let evaluation = evaluation.astype(dtype, args.cast.into())?;
     with_element!(dtype,
-        real T => write::<T>(args, &evaluation, &evaluation),
-        complex T => write::<T>(args, &evaluation, &evaluation)
+        real T => write::<T>(args, &infos, &evaluation),
+        complex T => write::<T>(args, &infos, &evaluation)
     )
+}
+
+/// What a .npy file holds. No option says what a raw one does, because there may be several.
+fn describe(path: &Path) -> Outcome<FileInfo> {
+    FileInfo::of_npy(path).map_err(|error| match error.kind() {
+        ErrorKind::NotNpy(_) => {
+            format!("{error}; `outcore convert` makes a raw file one, with --from-dtype").into()
+        }
+        _ => error.into(),
+    })
 }
 
 fn open(info: &FileInfo) -> Outcome<Box<dyn Input>> {
@@ -88,20 +100,17 @@ fn open(info: &FileInfo) -> Outcome<Box<dyn Input>> {
     )
 }
 
-fn write<T: Element>(
-    args: &Args,
-    evaluation: &Evaluation<'_>,
-    source: &dyn Source<T, IxDyn>,
-) -> Outcome<()> {
+fn write<T: Element>(args: &Args, infos: &[FileInfo], evaluation: &Evaluation<'_>) -> Outcome<()> {
     let job = Job::new("eval", &args.job);
-    let name = format!("eval {}", args.expression);
-    let stored = store(evaluation).named(name).plan::<T>(args.resources.resources())?;
-    let plan = stored.plan();
+    let output = args.output.args();
+    let planned = evaluation.plan::<T>(args.resources.resources_to(&output))?;
+    let plan = planned.plan();
     if !job.announce(plan)? {
         return Ok(());
     }
-    let mut output = args.output.args().create::<T, IxDyn>(&evaluation.layout())?;
-    let report = job.run(plan, |control| stored.run(&source, &mut output, control))?;
-    output.commit()?;
+    let work = work(plan, &(T::DTYPE, args.cast), &infos.iter().collect::<Vec<_>>());
+    let output = job.begin::<T, IxDyn>(&output, &evaluation.layout(), work)?;
+    let report =
+        job.write(plan, output, |output, control| planned.run(evaluation, output, control))?;
     job.finish(plan, &report)
 }

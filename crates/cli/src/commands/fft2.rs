@@ -6,12 +6,12 @@ use num_complex::Complex;
 use outcore_ops::{
     Direction, Norm, Real, SinkExt, TileFft2, ToComplex, fft2, ifft2, lazy, map_tiles,
 };
-use outcore_storage::{DType, Element, FileArray, FileInfo, Source};
+use outcore_storage::{DType, Element, FileArray, FileInfo, Options, Source};
 use std::path::PathBuf;
 
 use crate::args::{OutputArgs, RawArgs, ResourceArgs};
 use crate::element::with_element;
-use crate::job::{Job, JobArgs, Outcome};
+use crate::job::{Job, JobArgs, Outcome, work};
 
 /// Transform a 2-D array of any size, within a memory budget
 #[derive(Debug, clap::Args)]
@@ -150,29 +150,34 @@ where
     let request = if args.inverse { ifft2(&source) } else { fft2(&source) };
     let request = request.norm(args.norm.into());
     let request = if args.real { request.real_part() } else { request };
-    let transform = request.plan::<T>(args.resources.resources());
+    let transform = request.plan::<T>(args.resources.resources_to(&args.output));
     let transform = transform.map_err(|error| format!("{}: {error}", info.path.display()))?;
     let plan = transform.plan();
     if !job.announce(plan)? {
         return Ok(());
     }
     let layout = source.layout();
+    let work = work(plan, &details(args), &[info]);
     let report = if args.real {
-        let mut output = args.output.create::<T, Ix2>(&layout)?;
-        let mut scratch = args.output.scratch::<Complex<T>>(&layout, plan.scratch_bytes > 0)?;
-        let report = job.run(plan, |control| {
+        let output = job.begin::<T, Ix2>(&args.output, &layout, work)?;
+        // Where there is one pass, no scratch is needed.
+        let shape = if plan.scratch_bytes > 0 { *layout.shape() } else { Ix2(0, 0) };
+        let options = Options::new().order(layout.order());
+        let mut scratch = output.output().scratch(shape, &options)?;
+        job.write(plan, output, |output, control| {
             let mut sink = output.map_sink(|x: Complex<T>| x.re);
             transform.run_through(&source, &mut scratch, &mut sink, control)
-        })?;
-        output.commit()?;
-        report
+        })?
     } else {
-        let mut output = args.output.create::<Complex<T>, Ix2>(&layout)?;
-        let report = job.run(plan, |control| transform.run(&source, &mut output, control))?;
-        output.commit()?;
-        report
+        let output = job.begin::<Complex<T>, Ix2>(&args.output, &layout, work)?;
+        job.write(plan, output, |output, control| transform.run(&source, output, control))?
     };
     job.finish(plan, &report)
+}
+
+/// What the result depends on, besides the input and the plan.
+fn details(args: &Args) -> impl std::fmt::Debug {
+    (args.inverse, args.norm, args.real, args.tile)
 }
 
 fn each_tile<A, T, B>(
@@ -190,7 +195,7 @@ where
 {
     let job = Job::new("fft2", &args.job);
     let direction = if args.inverse { Direction::Inverse } else { Direction::Forward };
-    let resources = args.resources.resources();
+    let resources = args.resources.resources_to(&args.output);
     let shape = source.shape();
     let fft = TileFft2::<T>::new(shape, tile, direction, args.norm.into(), resources);
     let request = map_tiles(&source, tile).kernel_bytes(fft.bytes()).named("fft2 per tile");
@@ -199,10 +204,10 @@ where
     if !job.announce(tiles.plan())? {
         return Ok(());
     }
-    let mut output = args.output.create::<B, Ix2>(&source.layout())?;
-    let report = job.run(tiles.plan(), |control| {
-        tiles.run(&source, &mut output, |_, tile, out| kernel(&fft, tile, out), control)
+    let work = work(tiles.plan(), &details(args), &[info]);
+    let output = job.begin::<B, Ix2>(&args.output, &source.layout(), work)?;
+    let report = job.write(tiles.plan(), output, |output, control| {
+        tiles.run(&source, output, |_, tile, out| kernel(&fft, tile, out), control)
     })?;
-    output.commit()?;
     job.finish(tiles.plan(), &report)
 }

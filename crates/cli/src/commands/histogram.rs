@@ -8,7 +8,7 @@ use serde_json::json;
 use std::fmt::Debug;
 use std::path::{Path, PathBuf};
 
-use crate::args::{OutputArgs, RawArgs, ResourceArgs};
+use crate::args::{BeginArgs, OutputArgs, RawArgs, ResourceArgs};
 use crate::blocks::bars;
 use crate::element::with_wide;
 use crate::job::{Job, JobArgs, Outcome, json_number};
@@ -57,7 +57,8 @@ pub(crate) fn run(args: &Args) -> Outcome<()> {
     let info = args.raw.describe(&args.input)?;
     if let Some(png) = args.png.clone() {
         // A picture may be replaced, but not the input.
-        OutputArgs { output: png, force: true, wait: false }.check(&args.input)?;
+        let begin = BeginArgs { force: true, ..BeginArgs::default() };
+        OutputArgs { output: png, begin }.check(&args.input)?;
     }
     if info.dtype == DType::F16 {
         // Bins have edges of the type of the elements.

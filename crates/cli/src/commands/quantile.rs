@@ -2,19 +2,20 @@
 
 use half::f16;
 use ndarray::{ArrayD, Dimension, IxDyn};
-use outcore_ops::{Between, Method, Ordered, lazy, quantile};
+use outcore_ops::{Between, Control, Method, Ordered, SinkExt, lazy, quantile};
 use outcore_storage::{DType, Element, FileArray, FileInfo, Layout, Sink, Source};
 use serde_json::{Value, json};
 use std::fmt::Debug;
 use std::path::PathBuf;
 
-use crate::args::{OutputArgs, RawArgs, ResourceArgs, axis_of};
+use crate::args::{OptionalOutput, RawArgs, ResourceArgs, axis_of};
 use crate::element::with_wide;
-use crate::job::{Job, JobArgs, Outcome, json_number};
+use crate::job::{Job, JobArgs, Outcome, json_number, work};
 use crate::value::plain;
 
 /// Find quantiles of an array of any size, or along an axis; 0.5 is the median
 #[derive(Debug, clap::Args)]
+#[command(mut_arg("output", |output| output.requires("axis")))]
 pub(crate) struct Args {
     /// A .npy file, or a raw file with --dtype; real numbers
     #[arg(value_name = "INPUT")]
@@ -28,12 +29,8 @@ pub(crate) struct Args {
     /// Between two elements take: linear, lower, higher, nearest or midpoint
     #[arg(long, value_name = "METHOD", default_value = "linear")]
     method: Method,
-    /// File for the quantiles along an axis, as .npy; otherwise they are printed if they are few
-    #[arg(long, short, value_name = "OUTPUT", requires = "axis")]
-    output: Option<PathBuf>,
-    /// Replace OUTPUT if it exists
-    #[arg(long, requires = "output")]
-    force: bool,
+    #[command(flatten)]
+    output: OptionalOutput,
     #[command(flatten)]
     raw: RawArgs,
     #[command(flatten)]
@@ -163,11 +160,10 @@ fn along<T: Ordered, B: Element, N: Element>(
     let job = Job::new("quantile", &args.job);
     let request = quantile(&source, &args.quantiles)?.method(args.method);
     let request = request.written_bytes(size_of::<N>());
-    let lanes = request.plan_along::<T, B>(axis, args.resources.resources());
+    let output = args.output.args();
+    let lanes = request.plan_along::<T, B>(axis, args.resources.resources_to(output.as_ref()));
     let lanes = lanes.map_err(|error| format!("{}: {error}", info.path.display()))?;
     let shape = IxDyn(lanes.output_shape());
-    let output = args.output.clone();
-    let output = output.map(|output| OutputArgs { output, force: args.force, wait: false });
     match &output {
         Some(output) => output.check(&args.input)?,
         None if shape.size() > MOST_PRINTED => {
@@ -182,18 +178,20 @@ fn along<T: Ordered, B: Element, N: Element>(
     if !job.announce(lanes.plan())? {
         return Ok(());
     }
-    let run = |sink: &mut dyn Sink<B, IxDyn>| {
-        job.run(lanes.plan(), |control| lanes.run(&source, &mut &mut *sink, convert, control))
+    let run = |sink: &mut dyn Sink<B, IxDyn>, control: Control<'_>| {
+        lanes.run(&source, &mut &mut *sink, convert, control)
     };
     if let Some(output) = output {
         let layout = Layout::new(shape, info.order, size_of::<N>(), 0).ok_or("too large")?;
-        let mut file = output.create::<N, IxDyn>(&layout)?;
-        let report = run(&mut outcore_ops::SinkExt::map_sink(&mut file, narrow))?;
-        file.commit()?;
+        let work = work(lanes.plan(), &(&args.quantiles, args.method), &[info]);
+        let output = job.begin::<N, IxDyn>(&output, &layout, work)?;
+        let report = job.write(lanes.plan(), output, |output, control| {
+            run(&mut output.map_sink(narrow), control)
+        })?;
         return job.finish(lanes.plan(), &report);
     }
     let mut found = ArrayD::<B>::default(shape);
-    let report = run(&mut found)?;
+    let report = job.run(lanes.plan(), |control| run(&mut found, control))?;
     let found = found.mapv(narrow);
     let values: Vec<_> = found.iter().map(json_number).collect();
     let result = json!({ "axis": axis, "shape": found.shape(), "values": values });

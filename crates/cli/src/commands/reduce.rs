@@ -9,9 +9,9 @@ use outcore_ops::{
 use outcore_storage::{FileArray, FileInfo, Layout, Source};
 use std::path::PathBuf;
 
-use crate::args::{OutputArgs, RawArgs, ResourceArgs, axis_of};
+use crate::args::{OptionalOutput, RawArgs, ResourceArgs, axis_of};
 use crate::element::{with_element, with_total};
-use crate::job::{Job, JobArgs, Outcome};
+use crate::job::{Job, JobArgs, Outcome, work};
 use crate::value;
 
 /// Reduce an array of any size to one number, or along some axes
@@ -35,12 +35,8 @@ pub(crate) struct Args {
     /// Leave out elements that are NaN
     #[arg(long)]
     skip_nan: bool,
-    /// File for the result, as .npy; a single number is printed
-    #[arg(long, short, value_name = "OUTPUT")]
-    output: Option<PathBuf>,
-    /// Replace OUTPUT if it exists
-    #[arg(long, requires = "output")]
-    force: bool,
+    #[command(flatten)]
+    output: OptionalOutput,
     #[command(flatten)]
     raw: RawArgs,
     #[command(flatten)]
@@ -69,7 +65,7 @@ enum Operation {
 
 pub(crate) fn run(args: &Args) -> Outcome<()> {
     let info = args.raw.describe(&args.input)?;
-    if let Some(output) = args.output() {
+    if let Some(output) = args.output.args() {
         output.check(&args.input)?;
     }
     match args.operation {
@@ -78,12 +74,6 @@ pub(crate) fn run(args: &Args) -> Outcome<()> {
             complex T => native::<T>(args, &info, &args.raw.open(&info)?)
         ),
         _ => with_total!(args.raw, &info, |source| wide(args, &info, source)),
-    }
-}
-
-impl Args {
-    fn output(&self) -> Option<OutputArgs> {
-        self.output.clone().map(|output| OutputArgs { output, force: self.force, wait: false })
     }
 }
 
@@ -130,10 +120,12 @@ where
     }
     let path = info.path.display();
     let named = |error: outcore_ops::Error| format!("{path}: {error}");
-    let reduction = request.plan::<T>(args.resources.resources()).map_err(named)?;
+    let output = args.output.args();
+    let resources = args.resources.resources_to(output.as_ref());
+    let reduction = request.plan::<T>(resources).map_err(named)?;
     let (plan, shape) = (reduction.plan(), reduction.shape());
     let is_value = shape.iter().product::<usize>() == 1;
-    if !is_value && args.output.is_none() {
+    if !is_value && output.is_none() {
         return Err(
             format!("{path}: the result has shape {shape:?}; --output says where to").into()
         );
@@ -141,15 +133,17 @@ where
     if !job.announce(plan)? {
         return Ok(());
     }
-    let Some(output) = args.output() else {
+    let Some(output) = output else {
         let mut result = ArrayD::from_elem(IxDyn(shape), R::Out::default());
         let report = job.run(plan, |control| reduction.run(&source, &mut result, control))?;
         let (text, json) = value::told(*result.first().expect("one element"));
         return job.finish_with(plan, &report, json, &text);
     };
     let layout = Layout::new(IxDyn(shape), source.layout().order(), size_of::<R::Out>(), 0);
-    let mut output = output.create::<R::Out, IxDyn>(&layout.expect("no larger than the input"))?;
-    let report = job.run(plan, |control| reduction.run(&source, &mut output, control))?;
-    output.commit()?;
+    let work = work(plan, &(args.keepdims, args.ddof, args.skip_nan), &[info]);
+    let layout = layout.expect("no larger than the input");
+    let output = job.begin::<R::Out, IxDyn>(&output, &layout, work)?;
+    let report =
+        job.write(plan, output, |output, control| reduction.run(&source, output, control))?;
     job.finish(plan, &report)
 }

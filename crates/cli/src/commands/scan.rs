@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use crate::args::{OutputArgs, RawArgs, ResourceArgs, axis_of};
 use crate::element::{with_element, with_total};
-use crate::job::{Job, JobArgs, Outcome};
+use crate::job::{Job, JobArgs, Outcome, work};
 
 /// Add up, multiply or compare all elements so far, along an axis
 #[derive(Debug, clap::Args)]
@@ -78,14 +78,14 @@ fn along<T: Number, S: Scanner<T>>(
     scanner: S,
 ) -> Outcome<()> {
     let job = Job::new("scan", &args.job);
-    let scan = scan(&source, axis, scanner).plan::<T>(args.resources.resources());
+    let scan = scan(&source, axis, scanner).plan::<T>(args.resources.resources_to(&args.output));
     let scan = scan.map_err(|error| format!("{}: {error}", info.path.display()))?;
     let plan = scan.plan();
     if !job.announce(plan)? {
         return Ok(());
     }
-    let mut output = args.output.create::<S::Out, IxDyn>(&source.layout())?;
-    let report = job.run(plan, |control| scan.run(&source, &mut output, control))?;
-    output.commit()?;
+    let work = work(plan, &args.operation, &[info]);
+    let output = job.begin::<S::Out, IxDyn>(&args.output, &source.layout(), work)?;
+    let report = job.write(plan, output, |output, control| scan.run(&source, output, control))?;
     job.finish(plan, &report)
 }

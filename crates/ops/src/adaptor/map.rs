@@ -116,6 +116,10 @@ where
         }
         Some(Ok(()))
     }
+
+    fn sync(&self) -> Result<()> {
+        self.sink.sync()
+    }
 }
 
 fn mapped<A: Copy, B: Element, D: Dimension>(

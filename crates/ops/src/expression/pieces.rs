@@ -4,7 +4,7 @@ use ndarray::{Dimension, IxDyn};
 use outcore_storage::{Order, STAGING_BYTES, Window};
 
 /// The most values of a register: those of a handful of registers fit the first cache.
-const REGISTER_LEN: usize = 1024;
+pub(super) const REGISTER_LEN: usize = 1024;
 
 /// How many elements are staged and computed at a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

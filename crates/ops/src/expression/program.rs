@@ -9,6 +9,7 @@ use outcore_storage::DType;
 use super::cast::Cast;
 use super::function::{Binary, Unary};
 use super::parse::Item;
+use super::register::Register;
 use super::scalar::{Folded, Scalar, Weak, limits};
 use super::token::at;
 use super::types::{self, Class, promote};
@@ -102,6 +103,11 @@ impl Program {
             self.steps.push(Step::Narrow { register: to, dtype: cast.to });
         }
         (self.result, self.dtype) = (to, cast.to);
+    }
+
+    /// Registers of a length for the steps.
+    pub(super) fn registers(&self, len: usize) -> Vec<Register> {
+        self.registers.iter().map(|&class| Register::new(class, len)).collect()
     }
 
     /// The bytes of one value in every register.

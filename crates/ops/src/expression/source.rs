@@ -2,13 +2,20 @@
 //! program.
 
 use half::f16;
-use ndarray::{ArrayD, ArrayViewD, ArrayViewMutD, Dimension, IxDyn, ShapeBuilder};
+use ndarray::{ArrayViewMutD, Dimension, IxDyn};
 use num_complex::Complex;
-use outcore_storage::{DType, Element, Layout, Order, Result, Source, Stored, Window};
+use outcore_storage::{Buffer, DType, Element, Layout, Order, Result, Source, Stored, Window};
+use std::any::Any;
 use std::fmt;
+use std::iter::repeat_n;
+use std::ops::Range;
+use std::sync::Mutex;
 
 use super::Evaluation;
+use super::below::{Below, Run};
 use super::register::{Register, Wide};
+use crate::tile::Tile;
+use crate::transfer::Io;
 
 /// A number as it is computed with, and back. Values have been wrapped or rounded to their type
 /// before they come back, so nothing is lost.
@@ -93,15 +100,44 @@ macro_rules! types {
                 }
             }
 
-            /// A window's elements, in an order.
-            pub(super) fn read(&self, window: &Window<IxDyn>, order: Order) -> Result<AnyArray> {
-                let shape = window.shape.clone().set_f(order == Order::F);
+            /// Memory for elements of this source.
+            pub(super) fn buffer(&self, len: usize) -> AnyBuffer {
                 match self {
                     $(Self::$name(source) => {
-                        let mut array = ArrayD::from_elem(shape, <$number>::default());
-                        source.read_tile(window, array.view_mut())?;
-                        Ok(AnyArray::$name(array))
+                        AnyBuffer::$name(Buffer::new(len, source.layout().offset()))
                     })+
+                }
+            }
+
+            /// A window's elements, in an order.
+            pub(super) fn read(&self, window: &Window<IxDyn>, order: Order) -> Result<AnyBuffer> {
+                let mut to = self.buffer(window.len());
+                match (self, &mut to) {
+                    $((Self::$name(source), AnyBuffer::$name(elements)) => {
+                        let mut tile = Tile::new(window, elements, order);
+                        source.read_tile(window, tile.view_mut())?;
+                    })+
+                    _ => unreachable!("a buffer has the type of its source"),
+                }
+                Ok(to)
+            }
+
+            /// Reads a window's elements in an order, several pieces at a time; returns the bytes that
+            /// this moved.
+            pub(super) fn read_pieces(
+                &self,
+                io: &Io,
+                window: &Window<IxDyn>,
+                order: Order,
+                to: &mut AnyBuffer,
+            ) -> crate::Result<u64> {
+                match (self, to) {
+                    $((Self::$name(source), AnyBuffer::$name(elements)) => {
+                        let mut tile = Tile::new(window, elements, order);
+                        // Cut so that runs stay long in the file.
+                        Ok(io.read(*source, window, tile.view_mut(), source.layout().order())?)
+                    })+
+                    _ => unreachable!("a buffer has the type of its source"),
                 }
             }
         }
@@ -132,27 +168,61 @@ macro_rules! types {
             }
         }
 
-        /// An array of elements of any type.
-        pub(super) enum AnyArray {
-            $($name(ArrayD<$number>),)+
+        /// Elements of any type, in memory.
+        pub(super) enum AnyBuffer {
+            $($name(Buffer<$number>),)+
         }
 
-        impl AnyArray {
-            /// Loads a window of this array, as if it were repeated to a shape, into a register.
-            pub(super) fn load(
-                &self,
-                shape: &IxDyn,
-                window: &Window<IxDyn>,
-                order: Order,
-                to: &mut Register,
-            ) {
+        impl AnyBuffer {
+            /// Memory for elements that will be written from an offset of a file on.
+            pub(super) fn new(dtype: DType, len: usize, offset: u64) -> Self {
+                match dtype {
+                    $(DType::$name => Self::$name(Buffer::new(len, offset)),)+
+                }
+            }
+
+            /// Loads what is below a stretch of the result into a register.
+            pub(super) fn load(&self, below: &Below, stretch: Range<usize>, to: &mut Register) {
                 match self {
-                    $(Self::$name(array) => {
-                        let whole = array.broadcast(shape.clone());
-                        let whole = whole.expect("a window of an input is as long, or 1 long");
-                        let part = whole.slice_each_axis(|axis| window.slice(axis.axis.index()));
-                        load(part, order, to);
+                    $(Self::$name(elements) => load(elements, below, stretch, to),)+
+                }
+            }
+
+            /// The first elements, in parts of a length.
+            pub(super) fn parts(&mut self, len: usize, part: usize) -> Vec<Mutex<AnyPart<'_>>> {
+                match self {
+                    $(Self::$name(elements) => {
+                        let parts = elements[..len].chunks_mut(part);
+                        parts.map(|part| Mutex::new(AnyPart::$name(part))).collect()
                     })+
+                }
+            }
+
+            /// The elements, if they are of a type.
+            pub(super) fn of<T: Element>(&mut self) -> Option<&mut Buffer<T>> {
+                let elements: &mut dyn Any = match self {
+                    $(Self::$name(elements) => elements,)+
+                };
+                elements.downcast_mut()
+            }
+        }
+
+        /// A part of a buffer that one thread fills.
+        pub(super) enum AnyPart<'a> {
+            $($name(&'a mut [$number]),)+
+        }
+
+        impl AnyPart<'_> {
+            pub(super) fn len(&self) -> usize {
+                match self {
+                    $(Self::$name(elements) => elements.len(),)+
+                }
+            }
+
+            /// Stores a register from a place on.
+            pub(super) fn store(&mut self, place: usize, from: &Register) {
+                match self {
+                    $(Self::$name(elements) => store(from, elements[place..].iter_mut()),)+
                 }
             }
         }
@@ -180,26 +250,18 @@ impl fmt::Debug for AnySource<'_> {
     }
 }
 
-fn load<T: Operand>(from: ArrayViewD<'_, T>, order: Order, to: &mut Register) {
+fn load<T: Operand>(from: &[T], below: &Below, stretch: Range<usize>, to: &mut Register) {
     let to = T::Wide::of_mut(to);
     to.clear();
-    let from = if order == Order::F { from.reversed_axes() } else { from };
-    if let Some(from) = from.as_slice() {
-        to.extend(from.iter().map(|&x| x.widen()));
-    } else {
-        // Inside, this is a loop along each lane.
-        from.iter().for_each(|&x| to.push(x.widen()));
+    for run in below.runs(stretch) {
+        match run {
+            Run::Each(range) => to.extend(from[range].iter().map(|&x| x.widen())),
+            Run::Repeated(place, count) => to.extend(repeat_n(from[place].widen(), count)),
+        }
     }
 }
 
-/// Stores a register into a tile of as many elements.
-pub(super) fn store<T: Operand>(from: &Register, order: Order, tile: ArrayViewMutD<'_, T>) {
-    let from = T::Wide::of(from);
-    let mut tile = if order == Order::F { tile.reversed_axes() } else { tile };
-    if let Some(tile) = tile.as_slice_mut() {
-        tile.iter_mut().zip(from).for_each(|(to, &x)| *to = T::narrow(x));
-    } else {
-        let mut from = from.iter();
-        tile.iter_mut().for_each(|to| *to = from.next().map_or(*to, |&x| T::narrow(x)));
-    }
+/// Stores a register into as many places.
+pub(super) fn store<'t, T: Operand>(from: &Register, to: impl Iterator<Item = &'t mut T>) {
+    to.zip(T::Wide::of(from)).for_each(|(to, &x)| *to = T::narrow(x));
 }

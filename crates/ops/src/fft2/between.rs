@@ -109,13 +109,26 @@ pub(super) struct Between<'a, T> {
     in_blocks: bool,
     /// The row tiles that are kept, as they would lie in the store.
     kept: Vec<Mutex<Vec<T>>>,
+    /// The row tiles, from the first one on, that an earlier run has finished.
+    finished: usize,
 }
 
 impl<'a, T: Element> Between<'a, T> {
-    /// Blocks one after another in each row tile, or rows as they are.
-    pub(super) fn new(store: &'a dyn Store<T>, cuts: &'a Cuts, in_blocks: bool) -> Self {
+    /// Blocks one after another in each row tile, or rows as they are. The row tiles that an earlier
+    /// run has finished are left alone.
+    pub(super) fn new(
+        store: &'a dyn Store<T>,
+        cuts: &'a Cuts,
+        in_blocks: bool,
+        finished: usize,
+    ) -> Self {
         let kept = (cuts.kept_from..cuts.rows.len()).map(|_| Mutex::new(Vec::new())).collect();
-        Self { store, cuts, in_blocks, kept }
+        Self { store, cuts, in_blocks, kept, finished }
+    }
+
+    /// Makes durable what has been written.
+    pub(super) fn sync(&self) -> Result<()> {
+        Ok(WriteShared::sync(self.store)?)
     }
 
     /// The first byte of the array in its file.
@@ -131,7 +144,8 @@ impl<'a, T: Element> Between<'a, T> {
     /// Writes a tile of whole columns; returns the number of elements that left memory.
     pub(super) fn write_columns(&self, tile: usize, elements: &[T], io: &Io) -> Result<u64> {
         let columns = self.cuts.columns(tile);
-        io.each(self.cuts.rows.len(), |row_tile| {
+        io.each(self.cuts.rows.len() - self.finished, |row_tile| {
+            let row_tile = self.finished + row_tile;
             let rows = self.cuts.rows(row_tile);
             let block = &elements[rows.start * columns.len()..rows.end * columns.len()];
             if let Some(kept) = row_tile.checked_sub(self.cuts.kept_from) {
@@ -150,7 +164,8 @@ impl<'a, T: Element> Between<'a, T> {
             }
             Ok(())
         })?;
-        Ok((self.cuts.stored_rows() * columns.len()) as u64)
+        let finished = self.finished.checked_sub(1).map_or(0, |last| self.cuts.rows(last).end);
+        Ok((self.cuts.stored_rows().saturating_sub(finished) * columns.len()) as u64)
     }
 
     /// Puts a block where it belongs in a row tile that is kept.

@@ -9,7 +9,7 @@ use super::between::{Between, Cuts};
 use crate::Result;
 use crate::fourier::Real;
 use crate::lanes::{LaneScratch, Lanes};
-use crate::stream::Pass;
+use crate::stream::{Pass, Resume};
 use crate::tile::Tile;
 use crate::transfer::{Io, WriteShared};
 
@@ -21,6 +21,19 @@ pub(super) struct Columns<'a, T: Real> {
     pub(super) between: &'a Between<'a, Complex<T>>,
     pub(super) lanes: &'a Lanes<T>,
     pub(super) scratch: LaneScratch<T>,
+}
+
+impl<T: Real> Resume for Columns<'_, T>
+where
+    Complex<T>: Element,
+{
+    fn is_resumable(&self) -> bool {
+        true
+    }
+
+    fn sync(&self) -> Result<()> {
+        self.between.sync()
+    }
 }
 
 impl<T: Real> Pass for Columns<'_, T>
@@ -75,6 +88,19 @@ pub(super) struct Rows<'a, T: Real> {
 pub(super) struct RowSlot<T> {
     blocks: Buffer<T>,
     rows: Option<Buffer<T>>,
+}
+
+impl<T: Real> Resume for Rows<'_, T>
+where
+    Complex<T>: Element,
+{
+    fn is_resumable(&self) -> bool {
+        true
+    }
+
+    fn sync(&self) -> Result<()> {
+        Ok(self.sink.sync()?)
+    }
 }
 
 impl<T: Real> Pass for Rows<'_, T>

@@ -160,6 +160,8 @@ impl Sizes {
         let kept_cost = tile + KEPT_TILE_BYTES;
         let kept = limit.checked_sub(memory[0].max(memory[1]))? / kept_cost;
         let kept = usize::try_from(kept).map_or(rows.len(), |kept| kept.min(rows.len()));
+        // Rows in memory are lost with the process: few are not worth repeating the first pass for.
+        let kept = if kept < rows.len() / WORTH_KEEPING { 0 } else { kept };
         for memory in &mut memory {
             *memory += kept as u64 * kept_cost;
         }
@@ -302,5 +304,7 @@ fn gcd(one: usize, other: usize) -> usize {
     if other == 0 { one } else { gcd(other, one % other) }
 }
 
+/// The part of all rows that is worth keeping in memory.
+const WORTH_KEEPING: usize = 16;
 /// What a row tile that is kept in memory holds besides its elements.
 const KEPT_TILE_BYTES: u64 = 64;

@@ -20,7 +20,7 @@ use super::{Between, Place, Quantile, ranks};
 use crate::control::Control;
 use crate::ordered::Ordered;
 use crate::plan::{Plan, Report, Run, check_shape, refuse};
-use crate::stream::Pass;
+use crate::stream::{Pass, Resume};
 use crate::sweep::Sweep;
 use crate::tile::{PerThread, Tile, gathered_len};
 use crate::transfer::{Io, Shared, WriteShared, staging_bytes};
@@ -186,6 +186,23 @@ impl<T, B, D: Dimension, E: Dimension, F> Lanes<'_, T, B, D, E, F> {
             output.shape[to] = window.shape[from];
         }
         output
+    }
+}
+
+impl<T, B, D, E, F> Resume for Lanes<'_, T, B, D, E, F>
+where
+    T: Ordered,
+    B: Element,
+    D: Dimension,
+    E: Dimension,
+    F: Sync,
+{
+    fn is_resumable(&self) -> bool {
+        true
+    }
+
+    fn sync(&self) -> Result<()> {
+        Ok(self.sink.sync()?)
     }
 }
 

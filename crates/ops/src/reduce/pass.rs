@@ -2,12 +2,14 @@
 
 use ndarray::{ArrayView, Dimension, IxDyn};
 use outcore_storage::{Buffer, Element, Order, Source, Window};
+use std::io::{self, Read, Write};
 use std::sync::{Mutex, PoisonError};
 
 use super::reducer::{LEAF, LEAF_ROWS, Reducer};
 use super::sizes::{Axes, COLUMNS, LEAVES};
 use crate::Result;
-use crate::stream::{Pass, each_parallel};
+use crate::carried::{load_all, save_all};
+use crate::stream::{Pass, Resume, each_parallel};
 use crate::tile::Tile;
 use crate::tiling::Tiling;
 use crate::transfer::{Io, WriteShared};
@@ -40,6 +42,15 @@ struct Place {
 }
 
 impl<A: Element, R: Reducer<A>> Reducing<'_, A, R> {
+    /// The window of a tile; of no elements there is one tile all the same.
+    fn window(&self, index: usize) -> Window<IxDyn> {
+        if self.tiling.is_empty() {
+            Window::whole(self.axes.shape.clone())
+        } else {
+            self.tiling.window(index)
+        }
+    }
+
     /// The part of the result that a window belongs to, as a box of the kept groups.
     fn block(&self, window: &Window<IxDyn>) -> Window<IxDyn> {
         let kept = (0..self.axes.reduced.len()).filter(|&group| !self.axes.reduced[group]);
@@ -223,6 +234,26 @@ fn in_order<T: Send>(
     }
 }
 
+impl<A: Element, R: Reducer<A>> Resume for Reducing<'_, A, R> {
+    fn is_resumable(&self) -> bool {
+        true
+    }
+
+    fn sync(&self) -> Result<()> {
+        Ok(self.sink.sync()?)
+    }
+
+    fn save(&self, to: &mut dyn Write) -> io::Result<()> {
+        save_all(&self.state.lock().unwrap_or_else(PoisonError::into_inner), to)
+    }
+
+    fn restore(&self, tiles: usize, from: &mut dyn Read) -> io::Result<()> {
+        let states = load_all(from, self.block(&self.window(tiles - 1)).len())?;
+        *self.state.lock().unwrap_or_else(PoisonError::into_inner) = states;
+        Ok(())
+    }
+}
+
 impl<A: Element, R: Reducer<A>> Pass for Reducing<'_, A, R> {
     type Slot = Slot<A, R::Out>;
 
@@ -251,11 +282,7 @@ impl<A: Element, R: Reducer<A>> Pass for Reducing<'_, A, R> {
 
     fn compute(&self, index: usize, slot: &mut Self::Slot) {
         let mut states = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let window = if self.tiling.is_empty() {
-            Window::whole(self.axes.shape.clone())
-        } else {
-            self.tiling.window(index)
-        };
+        let window = self.window(index);
         if self.is_first(index, &window) {
             states.clear();
             states.resize(self.block(&window).len(), self.reducer.state());
@@ -275,11 +302,7 @@ impl<A: Element, R: Reducer<A>> Pass for Reducing<'_, A, R> {
     fn write(&self, index: usize, slot: &mut Self::Slot, io: &Io) -> Result<u64> {
         let Some(result) = slot.result.take() else { return Ok(0) };
         let result = result?;
-        let window = if self.tiling.is_empty() {
-            Window::whole(self.axes.shape.clone())
-        } else {
-            self.tiling.window(index)
-        };
+        let window = self.window(index);
         let block = self.block(&window);
         let view = ArrayView::from_shape(block.shape.clone(), &result);
         io.write(self.sink, &block, view.expect("an element for each state"), Order::C)?;

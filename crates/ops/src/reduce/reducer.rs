@@ -11,6 +11,7 @@
 //! tile, and merged one after another. So a result does not depend on tiles or threads.
 
 use crate::Result;
+use crate::carried::Carried;
 
 /// The elements of a leaf, along an axis whose neighbours are contiguous.
 pub(crate) const LEAF: usize = 512;
@@ -23,7 +24,7 @@ pub trait Reducer<A>: Sync {
     /// What is known of a leaf.
     type Leaf: Clone + Send + Sync;
     /// What is known of all leaves so far.
-    type State: Clone + Send + Sync;
+    type State: Clone + Send + Sync + Carried;
     /// The result.
     type Out: outcore_storage::Element;
 

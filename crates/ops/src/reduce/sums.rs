@@ -6,8 +6,11 @@
 //! Sources: Knuth, "The Art of Computer Programming", volume 2, section 4.2.2; Chan and
 //! others, "Updating formulae and a pairwise algorithm for computing sample variances", 1979.
 
+use std::io::{self, Read, Write};
+
 use super::reducer::Reducer;
 use crate::Result;
+use crate::carried::Carried;
 use crate::number::{Float, Number, Wide};
 
 /// Partial sums side by side.
@@ -32,6 +35,17 @@ impl<W: Wide> Total<W> {
     pub(crate) fn value(self) -> W {
         // What an infinity lost is no number.
         if self.sum.is_finite() { self.sum.plus(self.lost) } else { self.sum }
+    }
+}
+
+impl<W: Carried> Carried for Total<W> {
+    fn save(&self, to: &mut dyn Write) -> io::Result<()> {
+        self.sum.save(to)?;
+        self.lost.save(to)
+    }
+
+    fn load(from: &mut dyn Read) -> io::Result<Self> {
+        Ok(Self { sum: W::load(from)?, lost: W::load(from)? })
     }
 }
 
@@ -260,6 +274,18 @@ pub struct Moments<W> {
     n: u64,
     mean: W,
     squares: f64,
+}
+
+impl<W: Carried> Carried for Moments<W> {
+    fn save(&self, to: &mut dyn Write) -> io::Result<()> {
+        self.n.save(to)?;
+        self.mean.save(to)?;
+        self.squares.save(to)
+    }
+
+    fn load(from: &mut dyn Read) -> io::Result<Self> {
+        Ok(Self { n: u64::load(from)?, mean: W::load(from)?, squares: f64::load(from)? })
+    }
 }
 
 impl<A: Number> Reducer<A> for Variance {

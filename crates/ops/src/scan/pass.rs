@@ -2,11 +2,13 @@
 
 use ndarray::{Dimension, IxDyn};
 use outcore_storage::{Buffer, Element, Order, Source, Window};
+use std::io::{self, Read, Write};
 use std::sync::{Mutex, PoisonError};
 
 use super::scanner::Scanner;
 use crate::Result;
-use crate::stream::{Pass, each_parallel};
+use crate::carried::{load_all, save_all};
+use crate::stream::{Pass, Resume, each_parallel};
 use crate::tile::Tile;
 use crate::tiling::Tiling;
 use crate::transfer::{Io, WriteShared};
@@ -29,6 +31,11 @@ pub(super) const LANES: usize = 512;
 const JOB_LEN: usize = 16 << 10;
 
 impl<A: Element, S: Scanner<A>> Scanning<'_, A, S> {
+    /// The lanes that a window has a part of.
+    fn lanes(&self, window: &Window<IxDyn>) -> usize {
+        window.len() / self.along.map_or(1, |along| window.shape[along])
+    }
+
     /// Scans blocks of lanes: `len` elements along each, and `inner` lanes next to each other.
     fn scan(
         &self,
@@ -96,6 +103,26 @@ impl<A: Element, S: Scanner<A>> Scanning<'_, A, S> {
     }
 }
 
+impl<A: Element, S: Scanner<A>> Resume for Scanning<'_, A, S> {
+    fn is_resumable(&self) -> bool {
+        true
+    }
+
+    fn sync(&self) -> Result<()> {
+        Ok(self.sink.sync()?)
+    }
+
+    fn save(&self, to: &mut dyn Write) -> io::Result<()> {
+        save_all(&self.states.lock().unwrap_or_else(PoisonError::into_inner), to)
+    }
+
+    fn restore(&self, tiles: usize, from: &mut dyn Read) -> io::Result<()> {
+        let states = load_all(from, self.lanes(&self.tiling.window(tiles - 1)))?;
+        *self.states.lock().unwrap_or_else(PoisonError::into_inner) = states;
+        Ok(())
+    }
+}
+
 impl<A: Element, S: Scanner<A>> Pass for Scanning<'_, A, S> {
     type Slot = (Buffer<A>, Buffer<S::Out>);
 
@@ -127,7 +154,7 @@ impl<A: Element, S: Scanner<A>> Pass for Scanning<'_, A, S> {
         let mut states = self.states.lock().unwrap_or_else(PoisonError::into_inner);
         if self.along.is_none_or(|along| window.origin[along] == 0) {
             states.clear();
-            states.resize(window.len() / len, self.scanner.state());
+            states.resize(self.lanes(&window), self.scanner.state());
         }
         let count = window.len();
         self.scan(&input[..count], &mut output[..count], &mut states, len, inner);

@@ -3,12 +3,13 @@
 use outcore_storage::Element;
 use std::cmp::Ordering;
 
+use crate::carried::Carried;
 use crate::number::{Number, Wide};
 
 /// What a scan carries along a lane of elements `A`.
 pub trait Scanner<A>: Sync {
     /// What is carried.
-    type State: Copy + Send + Sync;
+    type State: Copy + Send + Sync + Carried;
     /// What elements become.
     type Out: Element;
 

@@ -1,43 +1,89 @@
 //! The pass that reads tiles in one order of the axes and writes them in another.
 //!
 //! ```text
-//!     tile                           pieces of the sink's order
-//!     ┌────────────┐                 ┌──────────────┐
-//!     │ a a a b b b│  eight columns  │ a a a a a a  │
-//!     │ a a a b b b│ ──────────────▶ │ a a a a a a  │ ──▶ written in one run
-//!     │ a a a b b b│  at a time      └──────────────┘
-//!     └────────────┘
+//!     pieces of the source's order      tile, in the sink's order
+//!     ┌────────────┐                    ┌──────────────┬ ─ ─ ─
+//!     │ a a a b b b│   small squares    │ a a a        │
+//!     │ a a a b b b│ ─────────────────▶ │ a a a        │        ──▶ written in one run
+//!     │ a a a b b b│                    │ b b b        │
+//!     └────────────┘                    └──────────────┴ ─ ─ ─
 //! ```
 //!
-//! A piece takes a few cache lines of each row of the tile, so that every line is fetched from memory
-//! once, and is small enough to stay in cache until it is written.
+//! Pieces are put in order as they are read, because short runs keep the disk busy and leave the
+//! processor idle. Then the tile lies as its window of the sink does, and goes there without a detour.
 
 use ndarray::{ArrayView2, ArrayViewD, ArrayViewMut2, ArrayViewMutD, Axis, Dimension, Ix2, IxDyn};
-use outcore_storage::{Buffer, Element, Order, Source, Window};
+use outcore_storage::{Buffer, Element, Order, Source, Stored, Window};
 use std::ops::RangeInclusive;
 
 use super::in_order;
 use crate::Result;
-use crate::stream::Pass;
+use crate::stream::{Pass, Resume};
 use crate::tile::{PerThread, Tile};
 use crate::tiling::Tiling;
 use crate::transfer::{IO_THREADS, Io, WriteShared};
 
-/// What one thread puts in another order at a time: some whole rows of the sink where they are not
-/// too long, so that they are written in one run.
-const PIECE_BYTES: RangeInclusive<u64> = 64 << 10..=2 << 20;
+/// What one thread reads and puts in order at a time: so small that it stays in cache, and so many runs
+/// that the disk has a queue.
+const PIECE_BYTES: RangeInclusive<usize> = 64 << 10..=1 << 20;
 /// The part of a tile that a piece is at most.
-const PIECES: u64 = 16;
-/// Elements next to each other in a tile that a piece has at least, in bytes: a cache line.
+const PIECES: usize = 16;
+/// Elements next to each other in the sink that a piece has at least, in bytes: a cache line.
 const LINE_BYTES: usize = 64;
 
-fn piece_bytes(tile_bytes: u64) -> u64 {
+fn piece_bytes(tile_bytes: usize) -> usize {
     (tile_bytes / PIECES).clamp(*PIECE_BYTES.start(), *PIECE_BYTES.end()).min(tile_bytes)
 }
 
 /// The memory of the pieces of a tile.
 pub(super) fn bytes(tile_bytes: u64) -> u64 {
-    IO_THREADS as u64 * piece_bytes(tile_bytes)
+    let tile_bytes = usize::try_from(tile_bytes).unwrap_or(usize::MAX);
+    (IO_THREADS * piece_bytes(tile_bytes)) as u64
+}
+
+/// The bytes that reading all tiles moves, piece by piece.
+pub(super) fn read_bytes(
+    source: &dyn Stored<IxDyn>,
+    tiling: &Tiling<IxDyn>,
+    to_sink: &[usize],
+    element: usize,
+) -> u64 {
+    fn of_pieces(source: &dyn Stored<IxDyn>, window: &Window<IxDyn>, pieces: &Pieces<'_>) -> u64 {
+        let Some((axis, middle)) = pieces.halves(window) else { return source.read_bytes(window) };
+        let (low, high) = window.split_at(axis, middle);
+        of_pieces(source, &low, pieces) + of_pieces(source, &high, pieces)
+    }
+    let pieces = Pieces::new(tiling, to_sink, element);
+    tiling.windows().map(|window| of_pieces(source, &window, &pieces)).sum()
+}
+
+/// How tiles are cut into pieces.
+struct Pieces<'a> {
+    /// The axes from the slowest to the fastest in the sink.
+    to_sink: &'a [usize],
+    /// The most elements of a piece.
+    most: usize,
+    /// The least along the fastest axis of the sink, unless all others are single.
+    line: usize,
+}
+
+impl<'a> Pieces<'a> {
+    fn new(tiling: &Tiling<IxDyn>, to_sink: &'a [usize], element: usize) -> Self {
+        let tile_bytes = tiling.tile().slice().iter().product::<usize>() * element;
+        Self { to_sink, most: piece_bytes(tile_bytes) / element, line: LINE_BYTES / element }
+    }
+
+    /// Where to halve a window, so that its runs in the source stay long.
+    fn halves(&self, window: &Window<IxDyn>) -> Option<(usize, usize)> {
+        if window.len() <= self.most {
+            return None;
+        }
+        let fastest = self.to_sink.last().copied();
+        let least = |axis: usize| if Some(axis) == fastest { self.line.max(1) } else { 1 };
+        let axis = (0..window.shape.ndim()).find(|&axis| window.shape[axis] >= 2 * least(axis));
+        let axis = axis.or_else(|| window.slowest_axis(Order::C))?;
+        Some((axis, window.shape[axis] / 2))
+    }
 }
 
 pub(super) struct Reorder<'a, T> {
@@ -46,11 +92,10 @@ pub(super) struct Reorder<'a, T> {
     source: &'a dyn Source<T, IxDyn>,
     /// The sink, with its own order of the axes.
     sink: &'a dyn WriteShared<T, IxDyn>,
-    /// The axes from the slowest to the fastest in the sink.
-    to_sink: &'a [usize],
-    /// The most elements of a piece.
-    piece_len: usize,
-    pieces: PerThread<Buffer<T>>,
+    pieces: Pieces<'a>,
+    /// For each axis, where it is in the sink.
+    places: IxDyn,
+    scratch: PerThread<Buffer<T>>,
 }
 
 impl<'a, T: Element> Reorder<'a, T> {
@@ -61,24 +106,46 @@ impl<'a, T: Element> Reorder<'a, T> {
         sink: &'a dyn WriteShared<T, IxDyn>,
         to_sink: &'a [usize],
     ) -> Self {
-        let bytes = (tiling.tile().slice().iter().product::<usize>() * size_of::<T>()) as u64;
-        let bytes = usize::try_from(piece_bytes(bytes)).expect("a piece is small");
-        let (piece_len, offset) = (bytes / size_of::<T>(), sink.layout().offset());
-        let pieces = PerThread::new(IO_THREADS, || Buffer::new(piece_len, offset));
-        Self { tiling, slots, source, sink, to_sink, piece_len, pieces }
+        let pieces = Pieces::new(tiling, to_sink, size_of::<T>());
+        let offset = source.layout().offset();
+        let scratch = PerThread::new(IO_THREADS, || Buffer::new(pieces.most, offset));
+        let mut places = IxDyn(&vec![0; to_sink.len()]);
+        to_sink.iter().enumerate().for_each(|(place, &axis)| places[axis] = place);
+        Self { tiling, slots, source, sink, pieces, places, scratch }
     }
 
-    /// The pieces of a tile: as long in the order of the sink as they may be.
-    fn pieces_of(&self, tile: &IxDyn) -> Tiling<IxDyn> {
-        let most = self.piece_len;
-        let mut piece = IxDyn(&vec![1; tile.ndim()]);
-        let fastest = tile.ndim() - 1;
-        piece[fastest] = (LINE_BYTES / size_of::<T>()).min(tile[fastest]).min(most);
-        for &axis in self.to_sink.iter().rev() {
-            let others = piece.slice().iter().product::<usize>() / piece[axis];
-            piece[axis] = (most / others).clamp(piece[axis], tile[axis]);
+    /// The window of the sink that is a window of the source.
+    fn in_sink(&self, window: &Window<IxDyn>) -> Window<IxDyn> {
+        let to_sink = self.pieces.to_sink;
+        Window::new(in_order(&window.origin, to_sink), in_order(&window.shape, to_sink))
+    }
+
+    /// Reads a part of a tile that lies in the order of the sink; its axes are those of the source.
+    fn read_part(&self, window: &Window<IxDyn>, tile: ArrayViewMutD<'_, T>) -> Result<u64> {
+        if let Some((axis, middle)) = self.pieces.halves(window) {
+            let (low, high) = window.split_at(axis, middle);
+            let (low_tile, high_tile) = tile.split_at(Axis(axis), middle);
+            let (one, other) =
+                rayon::join(|| self.read_part(&low, low_tile), || self.read_part(&high, high_tile));
+            return Ok(one? + other?);
         }
-        Tiling::new(tile.clone(), piece, Order::C)
+        let to_sink = IxDyn(self.pieces.to_sink);
+        self.scratch.with(|elements| {
+            let mut piece = Tile::new(window, elements, Order::C);
+            self.source.read_tile(window, piece.view_mut())?;
+            copy(piece.view().permuted_axes(to_sink.clone()), tile.permuted_axes(to_sink.clone()));
+            Ok(self.source.read_bytes(window))
+        })
+    }
+}
+
+impl<T: Element> Resume for Reorder<'_, T> {
+    fn is_resumable(&self) -> bool {
+        true
+    }
+
+    fn sync(&self) -> Result<()> {
+        Ok(self.sink.sync()?)
     }
 }
 
@@ -95,39 +162,24 @@ impl<T: Element> Pass for Reorder<'_, T> {
 
     fn slot(&self) -> Buffer<T> {
         let len = self.tiling.tile().slice().iter().product();
-        Buffer::new(len, self.source.layout().offset())
+        Buffer::new(len, self.sink.layout().offset())
     }
 
     fn read(&self, index: usize, slot: &mut Buffer<T>, io: &Io) -> Result<u64> {
         let window = self.tiling.window(index);
-        let mut tile = Tile::new(&window, slot, Order::C);
-        Ok(io.read(self.source, &window, tile.view_mut(), Order::C)?)
+        let place = self.in_sink(&window);
+        let mut tile = Tile::new(&place, slot, Order::C);
+        let tile = tile.view_mut().permuted_axes(self.places.clone());
+        io.run(|| self.read_part(&window, tile))
     }
 
     fn compute(&self, _: usize, _: &mut Buffer<T>) {}
 
     fn write(&self, index: usize, slot: &mut Buffer<T>, io: &Io) -> Result<u64> {
-        let window = self.tiling.window(index);
-        let tile = Tile::new(&window, slot, Order::C);
-        let tile = tile.view();
-        let pieces = self.pieces_of(&window.shape);
-        io.each(pieces.len(), |index| {
-            let piece = pieces.window(index);
-            let part = tile.slice_each_axis(|axis| piece.slice(axis.axis.index()));
-            let part = part.permuted_axes(IxDyn(self.to_sink));
-            let mut place = Window::new(piece.origin.clone(), part.raw_dim());
-            for (axis, &group) in self.to_sink.iter().enumerate() {
-                place.origin[axis] = window.origin[group] + piece.origin[group];
-            }
-            debug_assert_eq!(place.shape, in_order(&piece.shape, self.to_sink));
-            self.pieces.with(|elements| {
-                let mut reordered = Tile::new(&place, elements, Order::C);
-                copy(part, reordered.view_mut());
-                self.sink.write(&place, reordered.view())
-            })?;
-            Ok(())
-        })?;
-        Ok((window.len() * size_of::<T>()) as u64)
+        let place = self.in_sink(&self.tiling.window(index));
+        let tile = Tile::new(&place, slot, Order::C);
+        io.write(self.sink, &place, tile.view(), Order::C)?;
+        Ok((place.len() * size_of::<T>()) as u64)
     }
 }
 
@@ -160,24 +212,34 @@ fn copy_planes<T: Element>(from: ArrayViewD<'_, T>, to: ArrayViewMutD<'_, T>, fa
     }
 }
 
-/// Elements of a row of `to` that are put together at a time.
-const BLOCK: usize = 8;
+/// The side of the squares that are copied at a time: of `f32` a cache line.
+const SIDE: usize = 16;
 
-/// Copies a plane whose columns are contiguous to one whose rows are.
+/// Copies a plane whose columns are contiguous to one whose rows are, square by square: of each, whole
+/// cache lines are read and written, however far apart they are.
 fn copy_transposed<T: Element>(from: &ArrayView2<'_, T>, to: &mut ArrayViewMut2<'_, T>) {
-    let whole = from.ncols() - from.ncols() % BLOCK;
-    for first in (0..whole).step_by(BLOCK) {
-        let columns: [&[T]; BLOCK] = std::array::from_fn(|column| {
-            from.index_axis(Axis(1), first + column).to_slice().expect("columns are contiguous")
+    let (rows, columns) = (to.nrows() - to.nrows() % SIDE, to.ncols() - to.ncols() % SIDE);
+    for column in (0..columns).step_by(SIDE) {
+        let lanes: [&[T]; SIDE] = std::array::from_fn(|lane| {
+            from.index_axis(Axis(1), column + lane).to_slice().expect("columns are contiguous")
         });
-        for (row, mut place) in to.rows_mut().into_iter().enumerate() {
-            let place = place.as_slice_mut().expect("rows are contiguous");
-            let place: &mut [T; BLOCK] =
-                (&mut place[first..first + BLOCK]).try_into().expect("a block");
-            *place = std::array::from_fn(|column| columns[column][row]);
+        let mut places = to.rows_mut().into_iter();
+        for row in (0..rows).step_by(SIDE) {
+            let square: [[T; SIDE]; SIDE] =
+                lanes.map(|lane| lane[row..row + SIDE].try_into().expect("a side"));
+            for (within, place) in places.by_ref().take(SIDE).enumerate() {
+                let place = place.into_slice().expect("rows are contiguous");
+                let place: &mut [T; SIDE] =
+                    (&mut place[column..column + SIDE]).try_into().expect("a side");
+                *place = std::array::from_fn(|lane| square[lane][within]);
+            }
         }
     }
-    for column in whole..from.ncols() {
-        to.column_mut(column).assign(&from.column(column));
+    // The edges, which make no whole square.
+    for column in 0..to.ncols() {
+        let first = if column < columns { rows } else { 0 };
+        for row in first..to.nrows() {
+            to[[row, column]] = from[[row, column]];
+        }
     }
 }

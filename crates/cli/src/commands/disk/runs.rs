@@ -17,11 +17,11 @@
 //!
 //! The depth is the number of runs under way at a time, and this is how it is reached.
 //! [`FileArray`](outcore_storage::FileArray) hands the runs of a window to the kernel as one batch,
-//! but no more than fill its 512 KiB: 128 runs of 4 KiB, or 8 of 64 KiB. A window here has as many
-//! rows as go into one batch, or as the depth if that is less, and as many threads as it takes to
-//! make up the depth read or write a window each. A run of 128 KiB or more goes straight to its
-//! place, so it has a thread of its own. So depth 64 is one thread with 64 requests at 4 KiB, 8
-//! threads with 8 at 64 KiB, and 64 threads with one each from 256 KiB on.
+//! but no more than 128, nor than fill its 1 MiB: 128 runs of 4 KiB, or 16 of 64 KiB. A window here
+//! has as many rows as go into one batch, or as the depth if that is less, and as many threads as it
+//! takes to make up the depth read or write a window each. A run of 128 KiB or more goes straight to
+//! its place, so it has a thread of its own. So depth 64 is one thread with 64 requests at 4 KiB, 4
+//! threads with 16 at 64 KiB, and 64 threads with one each from 256 KiB on.
 //! Where `io_uring` is missing every run has a thread of its own. A thread waits for its whole
 //! window before it begins the next, so the depth falls towards the end of each window, as it does
 //! when tiles are read.

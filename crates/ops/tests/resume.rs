@@ -1,0 +1,406 @@
+//! A run that died goes on where it stopped, whatever it was doing, and its output is the same bit for
+//! bit.
+
+mod support;
+
+use ndarray::{Array, Array2, ArrayD, ArrayView, ArrayViewMut, Dimension, Ix2, IxDyn};
+use num_complex::Complex;
+use outcore_ops::{
+    ArgExtremum, Budget, Control, CumExtremum, CumSum, Error, Fft2Plan, Report, Variance, fft2,
+    lazy, map_tiles, quantile, reduce, scan, store,
+};
+use outcore_storage::{
+    Element, ErrorKind, FileArrayMut, FileInfo, Journal, Layout, Options, Order, Output, Sink,
+    Source, Stored, Window, Work,
+};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+use support::watch::Faulty;
+use support::{folder, integers, random, resources, tightest};
+
+type C64 = Complex<f64>;
+
+/// An output of a process that dies at a write, half of which is nonsense, and does nothing after it.
+struct Dying<T, D> {
+    output: Output<T, D>,
+    writes_left: AtomicUsize,
+    /// Whether something has been written.
+    written: Arc<AtomicBool>,
+}
+
+impl<T: Element, D: Dimension> Dying<T, D> {
+    fn write(&self, window: &Window<D>, tile: ArrayView<'_, T, D>) -> outcore_storage::Result<()> {
+        let dead = || {
+            let reason = "the process is dead".to_owned();
+            Err(outcore_storage::Error::without_path(ErrorKind::Unsupported(reason)))
+        };
+        let write = |window: &Window<D>, tile: ArrayView<'_, T, D>| {
+            self.output.write_tile_shared(window, tile).expect("files are written by many threads")
+        };
+        self.written.store(true, Ordering::Relaxed);
+        let step = |left: usize| left.checked_sub(1);
+        match self.writes_left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, step) {
+            Err(_) => dead(),
+            Ok(1) => {
+                let axis = window.slowest_axis(Order::C).unwrap_or(0);
+                if window.shape.ndim() > 0 {
+                    let (torn, _) = window.split_at(axis, window.shape[axis] / 2);
+                    write(&torn, Array::from_elem(torn.shape.clone(), T::default()).view())?;
+                }
+                dead()
+            }
+            Ok(_) => write(window, tile),
+        }
+    }
+}
+
+impl<T: Element, D: Dimension> Stored<D> for Dying<T, D> {
+    fn layout(&self) -> Layout<D> {
+        self.output.layout()
+    }
+}
+
+impl<T: Element, D: Dimension> Source<T, D> for Dying<T, D> {
+    fn read_tile(
+        &self,
+        window: &Window<D>,
+        tile: ArrayViewMut<'_, T, D>,
+    ) -> outcore_storage::Result<()> {
+        self.output.read_tile(window, tile)
+    }
+}
+
+impl<T: Element, D: Dimension> Sink<T, D> for Dying<T, D> {
+    fn write_tile(
+        &mut self,
+        window: &Window<D>,
+        tile: ArrayView<'_, T, D>,
+    ) -> outcore_storage::Result<()> {
+        self.write(window, tile)
+    }
+
+    fn write_tile_shared(
+        &self,
+        window: &Window<D>,
+        tile: ArrayView<'_, T, D>,
+    ) -> Option<outcore_storage::Result<()>> {
+        Some(self.write(window, tile))
+    }
+
+    fn sync(&self) -> outcore_storage::Result<()> {
+        self.output.sync()
+    }
+}
+
+type Operation<'a, T, D> =
+    dyn Fn(&mut Dying<T, D>, Control<'_>) -> outcore_ops::Result<Report> + 'a;
+
+/// Something that writes an array, and may be interrupted.
+struct Case<'a, T, D> {
+    name: &'a str,
+    shape: D,
+    run: &'a Operation<'a, T, D>,
+}
+
+/// Marks that are all durable, and marks that none is.
+const PACES: [(Duration, Duration); 2] =
+    [(Duration::ZERO, Duration::ZERO), (Duration::ZERO, Duration::MAX)];
+
+impl<T: Element, D: Dimension> Case<'_, T, D> {
+    fn begin(
+        &self,
+        path: &Path,
+        writes: usize,
+        pace: (Duration, Duration),
+    ) -> (Dying<T, D>, Journal) {
+        let options = Options::new().resume(true);
+        let output = Output::with_options(path, self.shape.clone(), &options).unwrap();
+        let journal = output.journal(Work::new(self.name)).unwrap().every(pace.0, pace.1);
+        (Dying { output, writes_left: AtomicUsize::new(writes), written: Arc::default() }, journal)
+    }
+
+    /// The bits of the file that a run makes which nothing interrupts, its writes, and the bytes it reads.
+    fn whole(&self) -> (Vec<u8>, usize, u64) {
+        let folder = folder().unwrap();
+        let path = folder.path().join("whole.npy");
+        let (mut sink, _) = self.begin(&path, usize::MAX, PACES[0]);
+        let report = (self.run)(&mut sink, Control::new()).unwrap();
+        let writes = usize::MAX - sink.writes_left.load(Ordering::Relaxed);
+        sink.output.commit().unwrap();
+        (std::fs::read(path).unwrap(), writes, report.bytes_read())
+    }
+
+    /// Dies at every write, up to so many of them, and goes on.
+    fn survives(&self) {
+        let (expected, writes, read) = self.whole();
+        assert!(writes > 3, "{}: {writes} writes", self.name);
+        for pace in PACES {
+            let mut went_on = 0;
+            for death in (1..=writes).step_by(writes.div_ceil(25)) {
+                let folder = folder().unwrap();
+                let path = folder.path().join("out.npy");
+                let (mut sink, mut journal) = self.begin(&path, death, pace);
+                let died = (self.run)(&mut sink, Control::new().journal(&mut journal));
+                assert!(matches!(died, Err(Error::Storage(_))), "{}: {died:?}", self.name);
+                drop(sink);
+                assert!(!path.exists());
+                // Dies again, a little later.
+                let (mut sink, mut journal) = self.begin(&path, 2, pace);
+                let _ = (self.run)(&mut sink, Control::new().journal(&mut journal));
+                drop(sink);
+                let (mut sink, mut journal) = self.begin(&path, usize::MAX, pace);
+                let report = (self.run)(&mut sink, Control::new().journal(&mut journal)).unwrap();
+                went_on += usize::from(report.bytes_read() < read);
+                sink.output.commit().unwrap();
+                let name = self.name;
+                assert!(std::fs::read(&path).unwrap() == expected, "{name}, death at {death}");
+                assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "{name}");
+            }
+            assert!(went_on > 3, "{}: {went_on} of the runs went on", self.name);
+        }
+    }
+
+    /// Is asked to stop after any tile, and goes on.
+    fn rests(&self) {
+        let (expected, ..) = self.whole();
+        let folder = folder().unwrap();
+        let path = folder.path().join("out.npy");
+        let mut runs = 0;
+        loop {
+            let (mut sink, mut journal) =
+                self.begin(&path, usize::MAX, (Duration::MAX, Duration::MAX));
+            let stop = Arc::clone(&sink.written);
+            let control = Control::new().cancelled_by(&stop).journal(&mut journal);
+            let outcome = (self.run)(&mut sink, control);
+            runs += 1;
+            match outcome {
+                Err(Error::Cancelled) => assert!(runs < 1000, "{}: no end", self.name),
+                outcome => {
+                    outcome.unwrap();
+                    sink.output.commit().unwrap();
+                    break;
+                }
+            }
+        }
+        assert!(runs > 2, "{}: {runs} runs", self.name);
+        assert!(std::fs::read(&path).unwrap() == expected, "{}", self.name);
+    }
+
+    fn check(&self) {
+        self.survives();
+        self.rests();
+    }
+}
+
+#[test]
+fn copies_go_on() {
+    let source = integers(&[300, 70], Order::C, 1, 1000);
+    let doubled = lazy(&source).map(|x: i32| 2 * x);
+    let plan = store(&doubled).plan::<i32>(resources(20 << 10, 2)).unwrap();
+    let run = |sink: &mut Dying<_, _>, control: Control<'_>| plan.run(&doubled, sink, control);
+    Case { name: "copy", shape: IxDyn(&[300, 70]), run: &run }.check();
+}
+
+#[test]
+fn transpositions_go_on() {
+    let source = integers(&[120, 90], Order::C, 2, 1000);
+    let turned = lazy(&source).permuted_axes(&[1, 0]).unwrap();
+    let plan = store(&turned).plan::<i32>(resources(16 << 10, 2)).unwrap();
+    let run = |sink: &mut Dying<_, _>, control: Control<'_>| plan.run(&turned, sink, control);
+    Case { name: "transposition", shape: IxDyn(&[90, 120]), run: &run }.check();
+}
+
+#[test]
+fn scans_go_on_with_what_lanes_carry() {
+    let source = integers(&[90, 40], Order::C, 3, 1000).map(|&x| f64::from(x) / 3.0);
+    for axis in [0, 1] {
+        let plan = scan(&source, axis, CumSum).plan::<f64>(resources(16 << 10, 2)).unwrap();
+        let run = |sink: &mut Dying<_, _>, control: Control<'_>| plan.run(&source, sink, control);
+        Case { name: "cumsum", shape: IxDyn(&[90, 40]), run: &run }.check();
+        let scanner = CumExtremum::max();
+        let plan = scan(&source, axis, scanner).plan::<f64>(resources(16 << 10, 2)).unwrap();
+        let run = |sink: &mut Dying<_, _>, control: Control<'_>| plan.run(&source, sink, control);
+        Case { name: "cummax", shape: IxDyn(&[90, 40]), run: &run }.check();
+    }
+}
+
+#[test]
+fn reductions_go_on_with_what_they_have_added_up() {
+    let source = integers(&[3000, 10, 20], Order::C, 4, 1000);
+    let plan = reduce(&source, Variance::new(1)).axes(&[0]).plan::<i32>(resources(400 << 10, 2));
+    let plan = plan.unwrap();
+    assert!(plan.plan().passes[0].tiles > 5, "{plan}");
+    let whole =
+        |sink: &mut Dying<f64, IxDyn>, control: Control<'_>| plan.run(&source, sink, control);
+    let case = Case { name: "variance", shape: IxDyn(&[10, 20]), run: &whole };
+    let (expected, ..) = case.whole();
+    let folder = folder().unwrap();
+    let path = folder.path().join("out.npy");
+    // Nothing is written before the end: what has been read is in the journal alone.
+    let mut slow = Faulty::new(source.clone());
+    slow.delay = Duration::from_millis(3);
+    let stop = AtomicBool::new(false);
+    let (mut sink, mut journal) = case.begin(&path, usize::MAX, PACES[0]);
+    let control = Control::new()
+        .cancelled_by(&stop)
+        .on_progress(|progress| {
+            stop.store(progress.bytes_done > progress.bytes_total / 3, Ordering::Relaxed);
+        })
+        .journal(&mut journal);
+    assert!(matches!(plan.run(&slow, &mut sink, control), Err(Error::Cancelled)));
+    drop(sink);
+    let (mut sink, mut journal) = case.begin(&path, usize::MAX, PACES[0]);
+    let report = whole(&mut sink, Control::new().journal(&mut journal)).unwrap();
+    assert!(report.bytes_read() <= plan.plan().bytes_read() / 3 * 2, "{report:?}");
+    sink.output.commit().unwrap();
+    assert!(std::fs::read(&path).unwrap() == expected);
+    let source = integers(&[300, 40, 50], Order::C, 4, 1000);
+    let lanes = |sink: &mut Dying<i64, IxDyn>, control: Control<'_>| {
+        let request = reduce(&source, ArgExtremum::max()).axes(&[2]);
+        request.plan::<i32>(resources(300 << 10, 2)).unwrap().run(&source, sink, control)
+    };
+    Case { name: "argmax", shape: IxDyn(&[300, 40]), run: &lanes }.check();
+}
+
+#[test]
+fn quantiles_of_lanes_go_on() {
+    let source = integers(&[60, 500], Order::C, 5, 1000).map(|&x| f64::from(x));
+    let plan = quantile(&source, &[0.25]).unwrap();
+    let plan = plan.plan_along::<f64, f64>(1, resources(64 << 10, 2)).unwrap();
+    let run = |sink: &mut Dying<f64, IxDyn>, control: Control<'_>| {
+        plan.run(&source, sink, |found| found.value(), control)
+    };
+    Case { name: "quantile", shape: IxDyn(&[60]), run: &run }.check();
+}
+
+#[test]
+fn kernels_on_tiles_go_on() {
+    let source = random::<f64>((90, 80), Order::C, 6);
+    let plan = map_tiles(&source, (10, 16)).plan::<C64, C64>(Budget::new(96 << 10)).unwrap();
+    let run = |sink: &mut Dying<C64, Ix2>, control: Control<'_>| {
+        plan.run(&source, sink, |_, from, mut to| to.assign(&from.map(|x| x * x)), control)
+    };
+    Case { name: "tiles", shape: Ix2(90, 80), run: &run }.check();
+}
+
+fn two_passes(source: &Array2<C64>) -> Fft2Plan<f64> {
+    let plan = tightest::<f64>(&fft2(source), 2);
+    assert_eq!((plan.plan().passes.len(), plan.plan().kept_bytes), (2, 0));
+    plan
+}
+
+#[test]
+fn transforms_go_on_in_either_pass() {
+    for order in support::ORDERS {
+        let source = random::<f64>((40, 60), order, 7);
+        let plan = two_passes(&source);
+        let run =
+            |sink: &mut Dying<C64, Ix2>, control: Control<'_>| plan.run(&source, sink, control);
+        Case { name: "fft2", shape: Ix2(40, 60), run: &run }.check();
+    }
+}
+
+#[test]
+fn transforms_that_keep_rows_in_memory_go_on() {
+    let source = random::<f64>((64, 48), Order::C, 8);
+    let kept = |memory: &u64| {
+        let plan = fft2(&source).plan::<f64>(Budget::new(*memory)).unwrap();
+        let rows = plan.plan().passes.last().unwrap().tiles;
+        plan.plan().passes.len() == 2 && plan.plan().kept_bytes > 0 && rows > 4
+    };
+    let memory = (10..60)
+        .map(|n| n << 10)
+        .filter(|&memory| fft2(&source).plan::<f64>(Budget::new(memory)).is_ok());
+    let memory = memory.rev().find(|memory| kept(memory)).expect("a budget that leaves some rows");
+    let plan = fft2(&source).plan::<f64>(Budget::new(memory)).unwrap();
+    let run = |sink: &mut Dying<C64, Ix2>, control: Control<'_>| plan.run(&source, sink, control);
+    // What is in memory is computed again, so that going on reads no less.
+    let case = Case { name: "fft2 with kept rows", shape: Ix2(64, 48), run: &run };
+    let (expected, writes, _) = case.whole();
+    for pace in PACES {
+        for death in 1..=writes {
+            let folder = folder().unwrap();
+            let path = folder.path().join("out.npy");
+            for writes in [death, death / 2 + 1, usize::MAX] {
+                let (mut sink, mut journal) = case.begin(&path, writes, pace);
+                if run(&mut sink, Control::new().journal(&mut journal)).is_ok() {
+                    sink.output.commit().unwrap();
+                    break;
+                }
+            }
+            assert!(std::fs::read(&path).unwrap() == expected, "death at {death}");
+        }
+    }
+}
+
+#[test]
+fn what_works_in_place_refuses_a_journal() {
+    let folder = folder().unwrap();
+    let output = Output::<u8, _>::create(folder.path().join("out.npy"), 1).unwrap();
+    let mut journal = output.journal(Work::new("in place")).unwrap();
+    let mut array = random::<f64>((8, 8), Order::C, 9);
+    let before = array.clone();
+    let plan = fft2(&array).in_place().plan::<f64>(Budget::new(1 << 20)).unwrap();
+    let error = plan.run_in_place(&mut array, Control::new().journal(&mut journal)).unwrap_err();
+    assert!(matches!(error, Error::NotResumable(_)), "{error}");
+    let plan = map_tiles(&array, (4, 4)).plan_in_place::<C64>(Budget::new(1 << 20)).unwrap();
+    let run = plan.run_in_place(&mut array, |_, _| (), Control::new().journal(&mut journal));
+    assert!(matches!(run.unwrap_err(), Error::NotResumable(_)));
+    assert_eq!(array, before);
+}
+
+#[test]
+fn a_changed_plan_or_input_is_refused_with_the_reason() {
+    let folder = folder().unwrap();
+    let (input, path) = (folder.path().join("in.npy"), folder.path().join("out.npy"));
+    let write = |value: i32, len: usize| {
+        let mut file = FileArrayMut::<i32, _>::create(&input, len).unwrap();
+        file.write_window(0..len, &ndarray::Array1::from_elem(len, value)).unwrap();
+        file.close().unwrap();
+    };
+    write(1, 100);
+    let work = |text: &str| Work::new(text).input(&FileInfo::of_npy(&input).unwrap());
+    let output = Output::<i32, _>::create(&path, 100).unwrap();
+    let mut journal = output.journal(work("a plan")).unwrap();
+    journal
+        .record(
+            outcore_storage::Mark { tiles: 3, ..Default::default() },
+            true,
+            std::time::Instant::now(),
+            &mut |_| Ok(()),
+        )
+        .unwrap();
+    drop(output);
+    let resume = |len: usize, work: Work| {
+        let output = Output::<i32, _>::with_options(&path, len, &Options::new().resume(true))?;
+        output.journal(work).map(|journal| journal.mark().unwrap().tiles)
+    };
+    assert_eq!(resume(100, work("a plan")).unwrap(), 3);
+    let error = resume(100, work("another plan")).unwrap_err().to_string();
+    assert!(error.contains("\"a plan\"") && error.contains("\"another plan\""), "{error}");
+    let error = resume(99, work("a plan")).unwrap_err().to_string();
+    assert!(error.contains("528") && error.contains("524"), "{error}");
+    std::thread::sleep(Duration::from_millis(20));
+    write(2, 100);
+    let error = resume(100, work("a plan")).unwrap_err().to_string();
+    assert!(error.contains("in.npy") && error.contains("modified at"), "{error}");
+    // What was refused is still there.
+    assert!(folder.path().join("out.npy.partial").exists());
+    // And is named, when somebody begins anew.
+    let error = Output::<i32, _>::create(&path, 100).unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::Unfinished), "{error}");
+    assert!(error.to_string().contains("out.npy.partial"), "{error}");
+    let replaced =
+        Output::<i32, _>::with_options(&path, 100, &Options::new().replace(true)).unwrap();
+    assert_eq!(replaced.journal(work("a plan")).unwrap().mark(), None);
+}
+
+#[test]
+fn arrays_of_arrays_are_of_any_dimension() {
+    let source: ArrayD<i32> = integers(&[17, 6, 5, 9], Order::F, 10, 1000);
+    let plan = scan(&source, 1, CumSum).plan::<i32>(resources(8 << 10, 1)).unwrap();
+    let run = |sink: &mut Dying<i64, IxDyn>, control: Control<'_>| plan.run(&source, sink, control);
+    Case { name: "4-D", shape: IxDyn(&[17, 6, 5, 9]), run: &run }.check();
+}
