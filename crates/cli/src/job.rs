@@ -191,11 +191,20 @@ impl<'a> Job<'a> {
             };
             operation(&mut output, control)
         });
-        let is_kept = journal.is_some_and(|journal| journal.is_kept());
-        let kept = || is_kept.then(|| output.partial_path().to_owned());
-        let result = result.map_err(|error| Stopped { error, kept: kept() })?;
-        output.commit()?;
-        Ok(result)
+        match result {
+            Ok(result) => {
+                output.commit()?;
+                Ok(result)
+            }
+            Err(error) => {
+                let is_kept = journal.is_some_and(|journal| journal.is_kept());
+                let partial = output.partial_path().to_owned();
+                // If a sync has failed, it may not stay after all.
+                drop(output);
+                let kept = (is_kept && partial.exists()).then_some(partial);
+                Err(Stopped { error, kept }.into())
+            }
+        }
     }
 
     /// Runs an operation with progress on standard error, until it ends or the user interrupts.

@@ -1,5 +1,6 @@
-//! Under the limit of a real control group, an array four times the limit is transformed: nothing is
-//! killed, memory stays within the budget and a small base, and the result is right.
+//! Under the limit of a real control group nothing is killed, and memory stays within the budget and a
+//! small base: when an array four times the limit is transformed, and for every command, at any size of
+//! array, in any shape, on any number of threads.
 //!
 //! Runs where a control group with a memory limit can be made, as by root, or below a group that was
 //! delegated.
@@ -8,7 +9,7 @@ mod support;
 
 use ndarray::{Array2, Ix2};
 use num_complex::Complex;
-use outcore_storage::{FileArray, FileArrayMut, Options, Window};
+use outcore_storage::{Element, FileArray, FileArrayMut, Options, Window};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, id};
@@ -136,4 +137,100 @@ fn the_default_budget_is_what_the_limit_leaves_by_half() {
     assert!(peak <= LIMIT / 2 + BASE, "peak {peak}, limit {LIMIT}");
     let found = element(&folder.path().join("out.npy"), [77, 4099]);
     assert_eq!(found, Complex::new(3.0, 0.0));
+}
+
+/// The budget of commands on arrays of several sizes.
+const SMALL: u64 = 8 << 20;
+/// The page cache needs this much, so that it is no matter of seconds to write a file.
+const CACHED: u64 = 16 << 20;
+
+const COMMANDS: [&str; 16] = [
+    "fft2 in.npy out.npy",
+    "fft2 in.npy out.npy --real",
+    "fft2 in.npy out.npy --tile 256,200",
+    "eval a*a+sin(a) a=in.npy --output out.npy",
+    "convert in.npy out.npy --dtype f8 --order F",
+    "transpose in.npy out.npy",
+    "reduce std in.npy",
+    "reduce sum in.npy --axis 0 --output out.npy",
+    "reduce sum in.npy --axis 1 --output out.npy",
+    "scan cumsum in.npy out.npy --axis 0",
+    "scan cumsum in.npy out.npy --axis 1",
+    "quantile in.npy 0.5",
+    "quantile in.npy 0.5 --axis 0 --output out.npy",
+    "quantile in.npy 0.5 --axis 1 --output out.npy",
+    "histogram in.npy",
+    "stats in.npy",
+];
+
+/// Zeros, which take no disk.
+fn write_zeros<T: Element>(folder: &Path, shape: (usize, usize)) {
+    let options = Options::new().sparse(true);
+    let file: FileArrayMut<T, Ix2> = options.create(folder.join("in.npy"), shape).unwrap();
+    file.close().unwrap();
+}
+
+/// Runs a command within a budget, or sees it refused with both numbers; answers which.
+fn keeps_to(group: &Group, folder: &Path, line: &str, budget: u64, threads: usize) -> bool {
+    let line = format!("{line} --json --quiet --force --memory {budget} --threads {threads}");
+    // There is nothing to be put in the place of, where nothing is written.
+    let writes = line.contains("out.npy");
+    let line = if writes { line } else { line.replace(" --force", "") };
+    let ran = group.run(folder, &line);
+    assert_eq!(group.kills(), 0, "{line}");
+    if ran.code == Some(1) && ran.stderr.contains("needs at least") {
+        assert!(ran.stderr.contains(&format!("({budget} bytes)")), "{line}: {ran:?}");
+        return false;
+    }
+    let peak = ran.ok().json()["peak_memory_bytes"].as_u64().unwrap();
+    assert!(peak <= budget + BASE, "{line}: peak {peak}, budget {budget}");
+    true
+}
+
+#[test]
+fn every_command_keeps_to_its_budget_at_any_size() {
+    let name = "every_command_keeps_to_its_budget_at_any_size";
+    let group = match Group::new(SMALL + BASE + CACHED) {
+        Ok(group) => group,
+        Err(reason) => return skipped(name, &format!("cannot limit memory: {reason}")),
+    };
+    let folder = folder().unwrap();
+    // One, four and sixteen times the budget.
+    for (times, shape) in [(1, (1024, 2048)), (4, (2048, 4096)), (16, (4096, 8192))] {
+        write_zeros::<f32>(folder.path(), shape);
+        for (index, line) in COMMANDS.iter().enumerate() {
+            // The largest take time: each on one number of threads, half of them on either.
+            let threads = if times == 16 { index % 2 + 1..index % 2 + 2 } else { 1..3 };
+            for threads in threads {
+                assert!(keeps_to(&group, folder.path(), line, SMALL, threads), "{line}: {shape:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn every_command_keeps_to_its_budget_in_any_shape() {
+    let name = "every_command_keeps_to_its_budget_in_any_shape";
+    let group = match Group::new(SMALL + BASE + CACHED) {
+        Ok(group) => group,
+        Err(reason) => return skipped(name, &format!("cannot limit memory: {reason}")),
+    };
+    let folder = folder().unwrap();
+    let mut refused = Vec::new();
+    for shape in [(1_000_000, 3), (3, 1_000_000), (1, 3_000_000)] {
+        write_zeros::<f32>(folder.path(), shape);
+        for (index, line) in COMMANDS.iter().enumerate() {
+            if !keeps_to(&group, folder.path(), line, SMALL, index % 2 + 1) {
+                refused.push((shape, *line));
+            }
+        }
+    }
+    // Whole lanes in memory are what these need, and all others do without.
+    assert!(refused.iter().all(|(_, line)| line.starts_with("fft2") || line.contains("--axis")));
+    assert!(refused.contains(&((1, 3_000_000), COMMANDS[13])), "{refused:?}");
+    assert!(refused.len() < 12, "{refused:?}");
+    // A lane of a thousand million elements.
+    write_zeros::<u8>(folder.path(), (1, 1_000_000_000));
+    assert!(keeps_to(&group, folder.path(), "reduce max in.npy", SMALL, 2));
+    assert!(!keeps_to(&group, folder.path(), COMMANDS[13], SMALL, 2));
 }

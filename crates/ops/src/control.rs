@@ -150,7 +150,7 @@ impl<'a> Control<'a> {
         if let Some(journal) = journal.filter(|_| pass.is_resumable()) {
             let durable = at_rest || journal.is_durable_due();
             if durable {
-                pass.sync()?;
+                sync(pass, journal)?;
             }
             let mark = Mark { at_rest, ..mark };
             let recorded = journal.record(mark, durable, since, &mut |to| pass.save(to));
@@ -171,7 +171,7 @@ impl<'a> Control<'a> {
         }
         let (durable, since) = (journal.is_durable(), Instant::now());
         if durable {
-            pass.sync()?;
+            sync(pass, journal)?;
         }
         if let Err(error) = journal.record(next, durable, since, &mut |_| Ok(())) {
             tracing::warn!("{error}; the run goes on, and could not be resumed");
@@ -199,6 +199,15 @@ impl<'a> Control<'a> {
             report(*progress);
         }
     }
+}
+
+/// Makes durable what a pass has written. A sync that fails is not tried again, and what was recorded in
+/// the belief that it would not is taken back.
+fn sync(pass: &dyn Resume, journal: &mut Journal) -> Result<()> {
+    pass.sync().inspect_err(|_| {
+        // Of two errors the first one says more.
+        let _ = journal.sync_failed();
+    })
 }
 
 impl std::fmt::Debug for Control<'_> {

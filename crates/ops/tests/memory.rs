@@ -8,9 +8,9 @@ mod support;
 use ndarray::{Array2, Ix2, IxDyn, Slice};
 use num_complex::Complex;
 use outcore_ops::{
-    AnySource, Control, CumSum, Direction, Error, Expression, Norm, Real, SinkExt, TileFft2,
-    ToComplex, Variance, dft2_bins, fft2, lazy, map_tiles, reduce, scan, store, thumbnail,
-    transpose_in_place,
+    AnySource, Control, CumSum, Direction, Error, Expression, Norm, Real, Resources, SinkExt,
+    TileFft2, ToComplex, Variance, dft2_bins, fft2, lazy, map_tiles, reduce, scan, store,
+    thumbnail, transpose_in_place,
 };
 use outcore_storage::{
     Cache, Element, FileArray, FileArrayMut, Options, Order, Sink, Source, Stored,
@@ -446,6 +446,149 @@ fn squares_in_place_stay_within_the_budget() {
                 within(peak, budget, false, &format!("{side} {order} {budget}"));
             }
         }
+    }
+}
+
+/// Checks that an operation on an array of some shape keeps to a budget on one thread and on four.
+fn keeps_to<P>(
+    what: &str,
+    shape: (usize, usize),
+    plan: impl Fn(Resources) -> outcore_ops::Result<P>,
+    run: impl Fn(&P),
+) {
+    for threads in [1, 4] {
+        let peak = peak(|| run(&plan(resources(BUDGET, threads)).unwrap()));
+        within(peak, BUDGET, false, &format!("{what} of {shape:?} on {threads} threads"));
+    }
+}
+
+const BUDGET: u64 = 2 * MIB;
+
+#[test]
+fn neither_the_size_of_an_array_nor_the_threads_make_a_difference() {
+    let _alone = alone();
+    let folder = folder().unwrap();
+    let options = Options::new();
+    // Once, four and sixteen times the budget, and odd shapes of four times as much.
+    let sides = [(512, 1024), (1024, 2048), (2048, 4096)];
+    for shape in sides.into_iter().chain([(700_000, 3), (3, 700_000), (1, 2_100_000)]) {
+        let of = |name: &str| file::<f32>(folder.path(), name, shape, &options);
+        let complex = |name: &str| file::<Complex<f32>>(folder.path(), name, shape, &options);
+        let input = of("in.npy");
+        let turned = lazy(&input).permuted_axes(&[1, 0]).unwrap();
+        keeps_to(
+            "copy",
+            shape,
+            |resources| store(&input).plan::<f32>(resources),
+            |plan| drop(plan.run(&input, &mut of("out.npy"), Control::new()).unwrap()),
+        );
+        keeps_to(
+            "transposition",
+            shape,
+            |resources| store(&turned).plan::<f32>(resources),
+            |plan| {
+                let (rows, columns) = shape;
+                let mut out = file::<f32>(folder.path(), "out.npy", (columns, rows), &options);
+                plan.run(&turned, &mut out, Control::new()).unwrap();
+            },
+        );
+        let any = FileArray::<f32, IxDyn>::open(folder.path().join("in.npy")).unwrap();
+        let parsed = Expression::parse("a * a + sin(a) > 0").unwrap();
+        let bound = parsed.bind(&[("a", AnySource::F32(&any))]).unwrap();
+        keeps_to(
+            "expression",
+            shape,
+            |resources| store(&bound).plan::<bool>(resources),
+            |plan| {
+                let shape = IxDyn(&[shape.0, shape.1]);
+                let mut out =
+                    options.create::<bool, _>(folder.path().join("out.npy"), shape).unwrap();
+                plan.run(&bound, &mut out, Control::new()).unwrap();
+            },
+        );
+        let tile = (shape.0.min(100), shape.1.min(100));
+        keeps_to(
+            "map_tiles",
+            shape,
+            |resources| map_tiles(&input, tile).plan::<f32, f32>(resources),
+            |plan| {
+                let double =
+                    |_: &_,
+                     from: ndarray::ArrayView2<'_, f32>,
+                     mut to: ndarray::ArrayViewMut2<'_, f32>| {
+                        to.zip_mut_with(&from, |to, from| *to = 2.0 * from);
+                    };
+                plan.run(&input, &mut of("out.npy"), double, Control::new()).unwrap();
+            },
+        );
+        keeps_to(
+            "map_tiles in place",
+            shape,
+            |resources| map_tiles(&input, tile).plan_in_place::<f32>(resources),
+            |plan| {
+                let double = |_: &_, mut tile: ndarray::ArrayViewMut2<'_, f32>| tile *= 2.0;
+                plan.run_in_place(&mut of("out.npy"), double, Control::new()).unwrap();
+            },
+        );
+        for axis in [0, 1] {
+            keeps_to(
+                "scan",
+                shape,
+                |resources| scan(&input, axis, CumSum).plan::<f32>(resources),
+                |plan| drop(plan.run(&input, &mut of("out.npy"), Control::new()).unwrap()),
+            );
+        }
+        keeps_to(
+            "reduction",
+            shape,
+            |resources| reduce(&input, Variance::new(0)).plan::<f32>(resources),
+            |plan| assert_eq!(plan.value(&input, Control::new()).unwrap(), 0.0),
+        );
+        // Of long rows there are results that are longer than the budget, block by block.
+        for axis in [0, 1] {
+            keeps_to(
+                "reduction along an axis",
+                shape,
+                |resources| {
+                    reduce(&input, Variance::new(0))
+                        .axes(&[axis])
+                        .keep_dims()
+                        .plan::<f32>(resources)
+                },
+                |plan| {
+                    let shape = (plan.shape()[0], plan.shape()[1]);
+                    let mut out = file::<f32>(folder.path(), "out.npy", shape, &options);
+                    plan.run(&input, &mut out, Control::new()).unwrap();
+                },
+            );
+        }
+        // Whole lanes of millions of elements do not fit.
+        if shape.0.max(shape.1) > 10_000 {
+            continue;
+        }
+        let wide = lazy(&input).map(f32::to_complex);
+        keeps_to(
+            "fft2",
+            shape,
+            |resources| fft2(&wide).plan::<f32>(resources),
+            |plan| drop(plan.run(&wide, &mut complex("out.npy"), Control::new()).unwrap()),
+        );
+        keeps_to(
+            "fft2 in place",
+            shape,
+            |resources| fft2(&complex("out.npy")).in_place().plan::<f32>(resources),
+            |plan| drop(plan.run_in_place(&mut complex("out.npy"), Control::new()).unwrap()),
+        );
+        keeps_to(
+            "fft2 through scratch",
+            shape,
+            |resources| fft2(&wide).real_part().plan::<f32>(resources),
+            |plan| {
+                let (mut scratch, mut out) = (complex("scratch.npy"), of("out.npy"));
+                let mut sink = out.map_sink(|x: Complex<f32>| x.re);
+                plan.run_through(&wide, &mut scratch, &mut sink, Control::new()).unwrap();
+            },
+        );
     }
 }
 

@@ -5,8 +5,8 @@
 
 mod support;
 
-use ndarray::{Array2, ArrayD};
-use outcore_ops::{Between, Control, Ordered, histogram, lazy, quantile, stats};
+use ndarray::{Array1, Array2, ArrayD, Ix2};
+use outcore_ops::{Between, Control, Ordered, constant, histogram, lazy, quantile, stats};
 use outcore_storage::Source;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -59,7 +59,7 @@ const MIB: u64 = 1 << 20;
 const SHAPE: (usize, usize) = (1009, 1511);
 
 fn of<T: Ordered>(source: &impl Source<T, ndarray::Ix2>, what: &str) {
-    for threads in [1, 2] {
+    for threads in [1, 4] {
         let what = |operation: &str, budget| format!("{operation} {what} {budget} {threads}");
         for budget in [MIB, 3 * MIB / 2, 3 * MIB, 5 * MIB, 40 * MIB] {
             within(budget, &what("quantile", budget), || {
@@ -104,6 +104,46 @@ fn every_operation_stays_within_its_budget() {
         let narrow = in_order(&field.mapv(|x| x as i16), order);
         of::<i16>(&narrow, "i16");
         of::<i64>(&lazy(&narrow).map(i64::from), "i64 of i16");
+    }
+}
+
+#[test]
+fn neither_the_size_of_an_array_nor_its_shape_makes_a_difference() {
+    let _alone = alone();
+    const BUDGET: u64 = 2 << 20;
+    // Once, four and sixteen times the budget, and odd shapes of four times as much.
+    let sides = [(512, 1024), (1024, 2048), (2048, 4096)];
+    for shape in sides.into_iter().chain([(700_000, 3), (3, 700_000), (1, 2_100_000)]) {
+        let field = constant::<f32, Ix2>(shape, 1.5).unwrap();
+        for threads in [1, 4] {
+            let what = |operation: &str| format!("{operation} of {shape:?} on {threads} threads");
+            let resources = resources(BUDGET, threads);
+            within(BUDGET, &what("quantile"), || {
+                let plan = quantile(&field, &[0.5]).unwrap().plan::<f32>(resources).unwrap();
+                plan.run(&field, Control::new()).unwrap();
+            });
+            within(BUDGET, &what("histogram"), || {
+                let plan = histogram(&field, 100).unwrap().plan::<f32>(resources).unwrap();
+                plan.run(&field, Control::new()).unwrap();
+            });
+            within(BUDGET, &what("stats"), || {
+                let plan = stats(&field).plan::<f32>(resources).unwrap();
+                plan.run(&field, Control::new()).unwrap();
+            });
+            for (axis, len) in [shape.0, shape.1].into_iter().enumerate() {
+                // Whole lanes of millions of elements do not fit.
+                if len > 100_000 {
+                    continue;
+                }
+                let mut out = Array1::<f32>::zeros(shape.0 * shape.1 / len);
+                within(BUDGET, &what("quantile along an axis"), || {
+                    let request = quantile(&field, &[0.5]).unwrap();
+                    let plan = request.plan_along::<f32, f32>(axis, resources).unwrap();
+                    plan.run(&field, &mut out, |found: Between<f32>| found.below, Control::new())
+                        .unwrap();
+                });
+            }
+        }
     }
 }
 

@@ -8,6 +8,7 @@ use std::io;
 use std::marker::PhantomData;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::access::{Access, ReadOnly, ReadWrite};
@@ -62,7 +63,8 @@ pub struct FileArray<T, D, A = ReadOnly> {
     pub(crate) direct: Option<DirectFile>,
     /// What waits in the page cache, of an array that should not be there.
     pub(crate) dirty: Option<Dirty>,
-    pub(crate) poisoned: AtomicBool,
+    /// Whether a sync has failed; of this array, or of one that is lost with it.
+    pub(crate) poisoned: Arc<AtomicBool>,
     /// The file as it was opened, if it should not change.
     pub(crate) opened: Option<FileState>,
     pub(crate) kind: PhantomData<fn() -> (T, A)>,
@@ -251,8 +253,11 @@ impl<T: Element, D: Dimension> FileArray<T, D, ReadWrite> {
     }
 
     fn check_poison(&self) -> Result<()> {
-        let poisoned = self.poisoned.load(Ordering::Relaxed);
-        if poisoned { Err(self.error(ErrorKind::Poisoned)) } else { Ok(()) }
+        if self.is_poisoned() { Err(self.error(ErrorKind::Poisoned)) } else { Ok(()) }
+    }
+
+    pub(crate) fn is_poisoned(&self) -> bool {
+        self.poisoned.load(Ordering::Relaxed)
     }
 }
 

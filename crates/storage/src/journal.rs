@@ -10,7 +10,8 @@
 //! What is written before a mark is recorded is part of the output. A durable mark is recorded after
 //! the elements have been synced, and holds after a power cut. Syncing takes time, so between durable
 //! marks others are recorded that cost next to nothing: they hold when the process alone has died, since
-//! the operating system has all that was written, and are believed only until the machine starts anew.
+//! the operating system has all that was written, and are believed only until the machine starts anew,
+//! or a sync fails: after that nobody knows what the operating system has.
 //!
 //! A file of either kind is some lines of text, an empty one, then the bytes that the pass carries from
 //! tile to tile. It is written anew for each mark and renamed into place, so there is a whole one at any
@@ -285,8 +286,12 @@ impl Journal {
         let new = beside(path, "new");
         let failed = |error| Error::io(path, "failed to record how far the run has come", error);
         let written = write(&new, &self.text(mark), durable, carry);
-        written.inspect_err(|_| drop(fs::remove_file(&new))).map_err(failed)?;
-        fs::rename(&new, path).map_err(failed)?;
+        let renamed = written.and_then(|()| fs::rename(&new, path));
+        renamed.map_err(|error| {
+            // On a full disk nothing else makes room.
+            let _ = fs::remove_file(&new);
+            failed(error)
+        })?;
         if durable {
             let folder = path.parent().unwrap_or(Path::new("/"));
             File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)?;
@@ -300,6 +305,18 @@ impl Journal {
         if durable {
             self.every[1].took(since);
         }
+        Ok(())
+    }
+
+    /// Takes back the mark that holds only as long as the operating system has what was written: once
+    /// a sync has failed, it may have dropped that. What an earlier sync made durable still holds.
+    ///
+    /// # Errors
+    ///
+    /// If the mark cannot be removed.
+    pub fn sync_failed(&mut self) -> Result<()> {
+        remove(&self.latest)?;
+        self.kind = self.durable.exists().then_some(true);
         Ok(())
     }
 
@@ -374,7 +391,17 @@ pub(crate) fn exists(target: &Path) -> bool {
 
 /// Removes the journal of a target.
 pub(crate) fn forget(target: &Path) -> Result<()> {
-    paths(target).iter().try_for_each(|path| remove(path))
+    paths(target).iter().try_for_each(|path| {
+        remove(path)?;
+        // A process that died while it recorded a mark has left that.
+        remove(&beside(path, "new"))
+    })
+}
+
+/// Removes the mark that is not durable.
+pub(crate) fn forget_latest(target: &Path) -> Result<()> {
+    let [_, latest] = paths(target);
+    remove(&latest)
 }
 
 fn remove(path: &Path) -> Result<()> {

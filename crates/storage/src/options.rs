@@ -6,7 +6,6 @@ use std::io;
 use std::marker::PhantomData;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicBool;
 
 use crate::access::Access;
 use crate::direct::DirectFile;
@@ -481,7 +480,7 @@ pub(crate) fn array<T, D, A>(
         format,
         direct: None,
         dirty: None,
-        poisoned: AtomicBool::new(false),
+        poisoned: std::sync::Arc::default(),
         opened: None,
         kind: PhantomData,
     }

@@ -14,6 +14,8 @@ use rustix::fs::{CWD, RenameFlags, renameat_with};
 use rustix::io::Errno;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use crate::journal::{self, beside};
 use crate::options::{Locked, absolute, length};
@@ -127,7 +129,7 @@ impl<T: Element, D: Dimension> Output<T, D> {
             }
             forget(&target)?;
             let file = locked.emptied(options, &layout)?;
-            // The lock is held until the partial file is removed: it could be another's else.
+            // The lock is held until the partial file has been removed: otherwise it could be another's.
             let _lock = file.try_clone();
             let array = options.fill::<T, D>(file, partial.clone(), layout, header);
             array.inspect_err(|_| {
@@ -194,11 +196,14 @@ impl<T: Element, D: Dimension> Output<T, D> {
         options: &Options,
     ) -> Result<FileArrayMut<U, E>> {
         let path = beside(&self.target, "partial.scratch");
-        if self.resumed {
+        let mut array: FileArrayMut<U, E> = if self.resumed {
             options.open_raw_mut(path, shape)
         } else {
             options.create_raw(path, shape)
-        }
+        }?;
+        // What one of them loses is lost to the run.
+        array.poisoned = Arc::clone(&self.array.poisoned);
+        Ok(array)
     }
 
     /// The array to be written.
@@ -211,7 +216,7 @@ impl<T: Element, D: Dimension> Output<T, D> {
     /// # Errors
     ///
     /// If the disk refuses, or the target has come to exist meanwhile. The partial file is then
-    /// removed.
+    /// removed, unless its journal has a durable mark.
     pub fn commit(mut self) -> Result<()> {
         self.array.flush()?;
         self.rename()?;
@@ -243,6 +248,9 @@ impl<T: Element, D: Dimension> Output<T, D> {
 
 impl<T, D> Drop for Output<T, D> {
     fn drop(&mut self) {
+        if self.array.poisoned.load(Ordering::Relaxed) {
+            let _ = journal::forget_latest(&self.target);
+        }
         if !self.committed && !journal::exists(&self.target) {
             let _ = forget(&self.target);
             let _ = fs::remove_file(&self.partial);
