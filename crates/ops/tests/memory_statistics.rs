@@ -109,8 +109,8 @@ fn every_operation_stays_within_its_budget() {
 
 #[test]
 fn neither_the_size_of_an_array_nor_its_shape_makes_a_difference() {
-    let _alone = alone();
     const BUDGET: u64 = 2 << 20;
+    let _alone = alone();
     // Once, four and sixteen times the budget, and odd shapes of four times as much.
     let sides = [(512, 1024), (1024, 2048), (2048, 4096)];
     for shape in sides.into_iter().chain([(700_000, 3), (3, 700_000), (1, 2_100_000)]) {
