@@ -98,9 +98,9 @@
 //! # Where to look
 //!
 //! The README has the command line, what is promised and what the limits are. The folder `examples`
-//! answers one question a file. `docs/numpy.md` is the phrase book from `numpy.memmap`, and
-//! `docs/safety.md` has the argument for each `unsafe` block. `ARCHITECTURE.md` is the map of the
-//! code.
+//! answers one question a file. `docs/numpy.md` is the phrase book from `numpy.memmap`,
+//! `docs/guarantees.md` has each promise with the test that keeps it, and `docs/safety.md` the argument
+//! for each `unsafe` block. `ARCHITECTURE.md` is the map of the code.
 //!
 //! Arrays, views and complex numbers are those of [`ndarray`] and [`num_complex`], which are
 //! re-exported so that versions match.

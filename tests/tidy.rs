@@ -61,7 +61,7 @@ fn words(line: &str) -> impl Iterator<Item = &str> {
 fn every_file_opens_with_what_it_is_for() {
     let tests =
         ["crates/storage/tests", "crates/ops/tests", "crates/cli/tests", "tests", "datasets/tests"];
-    let tests = tests.into_iter().flat_map(rust_files);
+    let tests = tests.into_iter().chain(["fuzz/checks", "fuzz/fuzz_targets"]).flat_map(rust_files);
     for (name, text) in sources().into_iter().chain(tests) {
         let first = text.lines().next().unwrap_or_default();
         assert!(first.starts_with("//! ") && first.len() > 20, "{name} opens with {first:?}");
@@ -76,6 +76,61 @@ fn unsafe_code_is_in_storage_alone() {
         let place = unsafe_line.map(|line| format!("{name}:{}", line + 1));
         assert!(place.is_none() || name.starts_with("crates/storage/"), "{place:?}");
     }
+}
+
+/// The `unsafe` blocks and implementations of a text.
+fn unsafe_blocks(text: &str) -> usize {
+    let marks = ["{", "impl"].map(|mark| format!("unsafe {mark}"));
+    let of_line =
+        |line: &str| marks.iter().map(|mark| code(line).matches(mark).count()).sum::<usize>();
+    text.lines().map(of_line).sum()
+}
+
+#[test]
+fn every_unsafe_block_is_argued_for() {
+    let argued = fs::read_to_string(root().join("docs/safety.md")).unwrap();
+    let mut files = 0;
+    for (path, text) in sources() {
+        let blocks = unsafe_blocks(&text);
+        if blocks == 0 {
+            continue;
+        }
+        files += 1;
+        let name = path.rsplit('/').next().unwrap();
+        let noun = if blocks == 1 { "block" } else { "blocks" };
+        let heading = format!("## `{name}`: {blocks} {noun}");
+        assert!(argued.lines().any(|line| line == heading), "docs/safety.md has no {heading:?}");
+    }
+    assert_eq!(argued.lines().filter(|line| line.starts_with("## `")).count(), files);
+    for folder in ["crates/storage/tests", "crates/ops/tests", "crates/cli/tests", "examples"] {
+        for (path, text) in rust_files(folder) {
+            let name = path.rsplit('/').next().unwrap();
+            let named = argued.contains(&format!("{name}`"));
+            assert!(unsafe_blocks(&text) == 0 || named, "docs/safety.md does not name {path}");
+        }
+    }
+}
+
+#[test]
+fn every_test_that_is_said_to_keep_a_promise_exists() {
+    let promises = fs::read_to_string(root().join("docs/guarantees.md")).unwrap();
+    let files = rust_files("crates");
+    let rows = promises.lines().filter(|line| line.starts_with('|'));
+    let named: Vec<_> = rows.flat_map(|row| row.split('`').skip(1).step_by(2)).collect();
+    let is_name =
+        |text: &str| text.chars().all(|c| c.is_ascii_lowercase() || "_0123456789".contains(c));
+    let mut tests = 0;
+    for name in named {
+        if Path::new(name).extension().is_some_and(|extension| extension == "rs") {
+            let end = format!("/{name}");
+            assert!(files.iter().any(|(path, _)| path.ends_with(&end)), "there is no {name}");
+        } else if is_name(name) && name.matches('_').count() > 1 {
+            tests += 1;
+            let head = format!("fn {name}(");
+            assert!(files.iter().any(|(_, text)| text.contains(&head)), "there is no test {name}");
+        }
+    }
+    assert!(tests > 20, "promises are kept by {tests} tests");
 }
 
 /// The project's crates that a manifest's `[dependencies]` name.
@@ -137,7 +192,8 @@ fn nothing_is_left_behind() {
     let marks = ["TO", "FIX", "X", "HA"].iter().zip(["DO", "ME", "XX", "CK"]);
     let marks: Vec<_> = marks.map(|(head, tail)| format!("{head}{tail}")).collect();
     let conflict = "<".repeat(7);
-    for folder in ["crates", "src", "datasets", "tests", "examples", "benches"] {
+    let folders = ["crates", "src", "datasets", "tests", "examples", "benches"];
+    for folder in folders.into_iter().chain(["fuzz/checks", "fuzz/fuzz_targets"]) {
         for (name, text) in rust_files(folder) {
             for (number, line) in text.lines().enumerate() {
                 let place = format!("{name}:{}: {line}", number + 1);

@@ -210,6 +210,7 @@ pub(crate) struct OutputArgs {
 
 /// How an output begins, and what is left of one that does not end.
 #[derive(Clone, Copy, Debug, Default, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of the command line")]
 pub(crate) struct BeginArgs {
     /// Replace OUTPUT if it exists, and what an unfinished run has left of it
     #[arg(long)]
@@ -246,6 +247,7 @@ pub(crate) struct OutputOption {
 
 /// The output file of commands that print what is short.
 #[derive(Clone, Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of the command line")]
 pub(crate) struct OptionalOutput {
     /// File to be written, as .npy
     #[arg(long, short, value_name = "OUTPUT")]

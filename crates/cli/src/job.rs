@@ -161,7 +161,7 @@ impl<'a> Job<'a> {
             self.say_where(journal.mark());
         }
         let every = args.begin.journal_every;
-        let journal = journal.every(every, every.saturating_mul(30));
+        let journal = journal.every(every, every.saturating_mul(30).max(Duration::from_secs(1)));
         Ok(Writing { output, journal: (!args.begin.no_journal).then_some(journal) })
     }
 

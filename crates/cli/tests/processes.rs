@@ -78,7 +78,9 @@ fn runs_that_wait_all_succeed() {
     inputs(folder.path(), RUNS);
     let line = |number| format!("convert in{number}.npy out.npy --quiet --force --wait");
     let runs: Vec<_> = (1..=RUNS).map(|number| start(folder.path(), &line(number))).collect();
-    runs.into_iter().for_each(|run| drop(end(run).ok()));
+    for run in runs {
+        end(run).ok();
+    }
     whole(&folder.path().join("out.npy"));
 }
 
@@ -126,5 +128,7 @@ fn many_runs_read_one_input_while_others_write_beside_it() {
         let ran = end(reader).ok();
         assert_eq!(ran.stdout.trim(), (ROWS * 11).to_string(), "{ran:?}");
     }
-    writers.into_iter().for_each(|writer| drop(end(writer).ok()));
+    for writer in writers {
+        end(writer).ok();
+    }
 }

@@ -295,6 +295,7 @@ mod tests {
         #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(60) })]
 
         #[test]
+        #[cfg_attr(miri, ignore = "Miri has no direct transfers and no rings")]
         fn every_path_reads_and_writes_the_same_bytes(
             runs in runs(),
             // How far memory is from a sector, and the file.
@@ -337,6 +338,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "Miri has no direct transfers and no rings")]
     fn a_file_that_ends_within_a_run_is_an_error_by_every_path() {
         let Some((_file, direct)) = file_of(&pattern(1, 300_000)) else { return };
         for (offset, len) in [(0, 300_001), (299_000, 4096), (0, 1 << 20), (400_000, 10)] {

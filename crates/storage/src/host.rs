@@ -117,6 +117,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "Miri is another machine")]
     fn this_machine_has_memory_and_disk() {
         assert!(available_memory().is_some_and(|bytes| bytes > 1 << 20));
         assert!(peak_memory().is_some_and(|bytes| bytes > 1 << 16));

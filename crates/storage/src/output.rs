@@ -129,6 +129,8 @@ impl<T: Element, D: Dimension> Output<T, D> {
             }
             forget(&target)?;
             let file = locked.emptied(options, &layout)?;
+            // The lock is held until the partial file has been removed: otherwise it could be another's.
+            let _lock = file.try_clone();
             let array = options.fill::<T, D>(file, partial.clone(), layout, header);
             array.inspect_err(|_| {
                 let _ = fs::remove_file(&partial);

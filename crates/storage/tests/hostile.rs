@@ -125,10 +125,10 @@ proptest! {
         offset in prop_oneof![0_u64..200, Just(u64::MAX), Just(i64::MAX as u64), any::<u64>()],
         fortran: bool,
     ) {
-        const FILE_BYTES: u64 = 100;
+        const FILE_BYTES: usize = 100;
         let folder = folder().unwrap();
         let path = folder.path().join("array.dat");
-        fs::write(&path, [0; FILE_BYTES as usize]).unwrap();
+        fs::write(&path, [0; FILE_BYTES]).unwrap();
         let order = if fortran { Order::F } else { Order::C };
         let options = Options::new().offset(offset).order(order);
         let open = || options.open_raw::<f32, _>(&path, IxDyn(&lengths)).and_then(|file| file.read());
@@ -141,7 +141,7 @@ proptest! {
         };
         let countable = counted(1) <= isize::MAX as u128;
         let bytes = if lengths.contains(&0) { 0 } else { counted(0) };
-        let fits = countable && bytes.saturating_add(offset.into()) <= FILE_BYTES.into();
+        let fits = countable && bytes.saturating_add(offset.into()) <= FILE_BYTES as u128;
         prop_assert_eq!(opened.is_ok(), fits, "{:?}", opened.map(drop));
     }
 
