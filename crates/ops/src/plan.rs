@@ -168,7 +168,9 @@ impl<'p, 'c> Run<'p, 'c> {
             }
             _ => {}
         }
-        self.control.advance(self.part_done(index, mark.tiles, pass.tiles()));
+        if mark.tiles > 0 {
+            self.control.advance(self.part_done(index, mark.tiles, pass.tiles()));
+        }
         let name = self.plan.passes.get(index).map_or("", |pass| &pass.name);
         tracing::info!(pass = index + 1, name, tiles = pass.tiles(), from = mark.tiles, "pass");
         let report = stream(pass, &self.threads, &mut self.control, mark)?;
