@@ -137,7 +137,7 @@ impl Work {
 }
 
 /// The journal of an [`Output`](crate::Output), which makes it: see
-/// [`Output::journaled`](crate::Output::journaled).
+/// [`Output::journal`](crate::Output::journal).
 ///
 /// Cost: recording takes at most a fiftieth of the time of a run of more than half a minute.
 #[derive(Debug)]
