@@ -23,11 +23,11 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use crate::options::absolute;
 use crate::output::follow;
-use crate::{Error, ErrorKind, FileInfo, Result};
+use crate::{Error, ErrorKind, Result, Work};
 
 /// Between two marks at least this much time goes by.
 const EVERY: Duration = Duration::from_secs(1);
@@ -51,89 +51,6 @@ pub struct Mark {
     pub ahead: usize,
     /// Whether the run stopped here of itself, so that nothing was under way.
     pub at_rest: bool,
-}
-
-/// What a run computes, of which inputs, with which resources: a journal is of use to a run of the same
-/// work alone.
-///
-/// ```
-/// use outcore_storage::{FileArrayMut, FileInfo, Work};
-///
-/// # let folder = tempfile::tempdir()?;
-/// # let path = folder.path().join("field.npy");
-/// FileArrayMut::<f32, _>::create(&path, 100)?.close()?;
-/// let work = Work::new("sum of a field").input(&FileInfo::of_npy(&path)?);
-/// assert_eq!(work, Work::new("sum of a field").input(&FileInfo::of_npy(&path)?));
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Work {
-    text: String,
-    memory: u64,
-    threads: u64,
-    inputs: Vec<String>,
-}
-
-impl Work {
-    /// Names the work: everything that the result depends on, and the plan.
-    pub fn new(text: impl AsRef<str>) -> Self {
-        // As it is read again: without what ends its lines.
-        let lines: Vec<_> = text.as_ref().lines().collect();
-        Self { text: lines.join("\n"), memory: 0, threads: 0, inputs: Vec::new() }
-    }
-
-    /// The memory and threads that the plan was made for. They are kept for whoever goes on, and make
-    /// no difference.
-    #[must_use]
-    pub fn resources(mut self, memory: u64, threads: usize) -> Self {
-        self.memory = memory;
-        self.threads = threads as u64;
-        self
-    }
-
-    /// Adds an input: its elements' type, shape, order and place, the length of its file and when that
-    /// was modified last. Where the file is makes no difference.
-    #[must_use]
-    pub fn input(mut self, info: &FileInfo) -> Self {
-        let FileInfo { dtype, byte_order, shape, order, offset, file_bytes, .. } = info;
-        let modified = info.modified.unwrap_or(SystemTime::UNIX_EPOCH);
-        let age = modified.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        let name = info.path.file_name().unwrap_or_default().to_string_lossy();
-        self.inputs.push(format!(
-            "{} of {file_bytes} bytes, modified at {}.{:09}: {dtype} {shape:?}, order {order}, \
-             {byte_order}-endian, from byte {offset}",
-            name.escape_debug(),
-            age.as_secs(),
-            age.subsec_nanos(),
-        ));
-        self
-    }
-
-    /// Why a journal of other work is of no use to this.
-    fn refusal(&self, version: &str, before: &Self) -> Option<String> {
-        if version != env!("CARGO_PKG_VERSION") {
-            let own = env!("CARGO_PKG_VERSION");
-            return Some(format!("it was begun by version {version}, and this is {own}"));
-        }
-        for (index, now) in self.inputs.iter().enumerate() {
-            match before.inputs.get(index) {
-                Some(then) if then == now => {}
-                Some(then) => return Some(format!("its input was {then}, and is {now}")),
-                None => return Some(format!("it was begun without the input {now}")),
-            }
-        }
-        if let Some(more) = before.inputs.get(self.inputs.len()) {
-            return Some(format!("it was begun with the input {more}"));
-        }
-        if before.text == self.text {
-            return None;
-        }
-        // The first line that differs says enough.
-        let mut lines = before.text.lines().zip(self.text.lines());
-        let (then, now) =
-            lines.find(|(then, now)| then != now).unwrap_or((&before.text, &self.text));
-        Some(format!("its work was \"{}\", and is \"{}\"", then.trim(), now.trim()))
-    }
 }
 
 /// The journal of an [`Output`](crate::Output), which makes it: see
