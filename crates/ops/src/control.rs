@@ -5,7 +5,7 @@ use outcore_storage::{Journal, Mark};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use crate::stream::Resume;
+use crate::stream::{Durable, Resume};
 use crate::{Error, Result};
 
 /// How far an operation has come.
@@ -147,7 +147,7 @@ impl<'a> Control<'a> {
         // Of nothing done nothing need be kept.
         let begun = mark != Mark::default();
         let journal = self.journal.as_mut().filter(|journal| begun || journal.is_kept());
-        if let Some(journal) = journal.filter(|_| pass.is_resumable()) {
+        if let Some(journal) = journal.filter(|_| pass.written().is_some()) {
             let durable = at_rest || journal.is_durable_due();
             if durable {
                 sync(pass, journal)?;
@@ -180,9 +180,9 @@ impl<'a> Control<'a> {
         Ok(())
     }
 
-    /// Refuses a journal, with a reason.
-    pub(crate) fn without_journal(&self, reason: &'static str) -> Result<()> {
-        if self.journal.is_some() { Err(Error::NotResumable(reason)) } else { Ok(()) }
+    /// Refuses a journal, of an operation in place.
+    pub(crate) fn in_place(&self) -> Result<()> {
+        if self.journal.is_some() { Err(Error::NotResumable) } else { Ok(()) }
     }
 
     /// Begins a pass.
@@ -204,7 +204,7 @@ impl<'a> Control<'a> {
 /// Makes durable what a pass has written. A sync that fails is not tried again, and what was recorded in
 /// the belief that it would not is taken back.
 fn sync(pass: &dyn Resume, journal: &mut Journal) -> Result<()> {
-    pass.sync().inspect_err(|_| {
+    pass.written().map_or(Ok(()), Durable::sync).inspect_err(|_| {
         // Of two errors the first one says more.
         let _ = journal.sync_failed();
     })

@@ -55,9 +55,9 @@ pub enum Error {
         /// What the system said.
         reason: String,
     },
-    /// A later run cannot go on with the operation, so that a journal would promise too much.
-    #[error("cannot be resumed: {0}")]
-    NotResumable(&'static str),
+    /// A later run cannot go on with an operation in place, so that a journal would promise too much.
+    #[error("cannot be resumed: what is worked on in place cannot be read again")]
+    NotResumable,
     /// The caller asked the operation to stop.
     #[error("cancelled")]
     Cancelled,

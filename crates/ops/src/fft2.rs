@@ -231,7 +231,7 @@ where
         S: Source<Complex<T>, Ix2> + Sink<Complex<T>, Ix2>,
     {
         self.check(&[&array.shape()])?;
-        control.without_journal("in place there is no array to begin again from")?;
+        control.in_place()?;
         let array = Shared::new(array);
         self.run_passes(&array, &array, &array, Home::Source, control)
     }

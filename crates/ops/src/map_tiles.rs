@@ -316,7 +316,7 @@ impl<T: Element, D: Dimension> MapTilesPlan<T, T, D> {
         K: Fn(&Window<D>, ArrayViewMut<'_, T, D>) + Sync,
     {
         self.check(&array.shape())?;
-        control.without_journal(IN_PLACE)?;
+        control.in_place()?;
         let mut run = Run::new(&self.plan, control)?;
         let array = Shared::new(array);
         run.pass(&InPlace {
@@ -333,9 +333,6 @@ impl<T: Element, D: Dimension> MapTilesPlan<T, T, D> {
         Ok(run.finish())
     }
 }
-
-/// Why a journal is refused.
-const IN_PLACE: &str = "what it works on in place cannot be read again";
 
 /// Views that a kernel works on, cut along with their window.
 trait Cut<D>: Send + Sized {

@@ -5,7 +5,7 @@ use outcore_storage::{Buffer, Element, Order, Source, Stored, Window};
 
 use crate::Result;
 use crate::plan::slots;
-use crate::stream::{Pass, Resume};
+use crate::stream::{Durable, Pass, Resume};
 use crate::tile::Tile;
 use crate::tiling::Tiling;
 use crate::transfer::{Io, WriteShared};
@@ -29,12 +29,8 @@ where
     D: Dimension,
     K: Sync,
 {
-    fn is_resumable(&self) -> bool {
-        true
-    }
-
-    fn sync(&self) -> Result<()> {
-        Ok(self.sink.sync()?)
+    fn written(&self) -> Option<&dyn Durable> {
+        Some(&self.sink)
     }
 }
 
@@ -97,12 +93,8 @@ where
     D: Dimension,
     K: Sync,
 {
-    fn is_resumable(&self) -> bool {
-        true
-    }
-
-    fn sync(&self) -> Result<()> {
-        Ok(self.sink.sync()?)
+    fn written(&self) -> Option<&dyn Durable> {
+        Some(&self.sink)
     }
 }
 

@@ -32,16 +32,18 @@ use crate::control::{Control, Stop};
 use crate::transfer::Io;
 use crate::{Error, Result};
 
+/// Something that can be made durable.
+pub(crate) trait Durable {
+    /// Waits until the disk has what has been written.
+    fn sync(&self) -> Result<()>;
+}
+
 /// What a journal needs of a pass.
 pub(crate) trait Resume: Sync {
-    /// Whether a later run can go on after any tile of the pass. If not, it begins anew.
-    fn is_resumable(&self) -> bool {
-        false
-    }
-
-    /// Makes durable what has been written.
-    fn sync(&self) -> Result<()> {
-        Ok(())
+    /// What must be durable before a later run can go on after any tile of the pass; `None` if it cannot,
+    /// and begins anew.
+    fn written(&self) -> Option<&dyn Durable> {
+        None
     }
 
     /// Writes what tiles need of those before them, besides what has been written.
@@ -192,7 +194,9 @@ pub(crate) fn stream(
         let stretch = stretch(pass, threads, control, slots, mark.tiles)?;
         (slots, mark.tiles) = (stretch.slots, stretch.end);
         if mark.tiles < pass.tiles() {
-            control.stopped(pass, mark, stretch.stopped)?;
+            // With one tile under way nothing is lost by finishing it: the reader waits for it anyway.
+            let since = if pass.slots() > 1 { stretch.stopped } else { Instant::now() };
+            control.stopped(pass, mark, since)?;
         }
         report.add(&PassReport { elapsed: begin.elapsed(), ..stretch.report });
     }
@@ -224,7 +228,7 @@ fn stretch(
     for slot in slots {
         empty.send(slot).expect("the receiver is alive");
     }
-    let stop = control.stop().filter_time(pass.is_resumable());
+    let stop = control.stop().filter_time(pass.written().is_some());
     thread::scope(|scope| {
         let (read_moved, io) = (moved.clone(), &threads.io);
         let reader = scope.spawn(move || {

@@ -11,6 +11,7 @@ use rayon::prelude::*;
 use std::ops::RangeInclusive;
 use std::sync::{PoisonError, RwLock};
 
+use crate::stream::Durable;
 use crate::tiling::Tiling;
 
 /// Requests under way at a time.
@@ -199,6 +200,12 @@ pub(crate) trait WriteShared<T, D: Dimension>: Stored<D> + Sync {
 
     /// Makes durable what has been written.
     fn sync(&self) -> Result<()>;
+}
+
+impl<T, D: Dimension> Durable for &dyn WriteShared<T, D> {
+    fn sync(&self) -> crate::Result<()> {
+        Ok(WriteShared::sync(*self)?)
+    }
 }
 
 /// A sink that is written, and read back, by several threads. Files allow that; other sinks are

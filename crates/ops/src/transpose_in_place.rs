@@ -183,7 +183,7 @@ impl<T: Element, D: Dimension> TransposeInPlacePlan<T, D> {
     {
         check_shape(array.shape().slice(), self.shape.slice())?;
         let array = Shared::new(array);
-        control.without_journal("what it works on in place cannot be read again")?;
+        control.in_place()?;
         let mut run = Run::new(&self.plan, control)?;
         run.pass(&Mirroring {
             tiling: &self.tiling,

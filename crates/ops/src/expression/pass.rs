@@ -21,7 +21,7 @@ use super::cast::Failure;
 use super::register::Register;
 use super::source::AnyBuffer;
 use crate::Result;
-use crate::stream::{Pass, Resume, each_parallel};
+use crate::stream::{Durable, Pass, Resume, each_parallel};
 use crate::tile::PerThread;
 use crate::tiling::Tiling;
 use crate::transfer::{Io, WriteShared};
@@ -68,12 +68,8 @@ impl<T> Evaluating<'_, T> {
 }
 
 impl<T: Element> Resume for Evaluating<'_, T> {
-    fn is_resumable(&self) -> bool {
-        true
-    }
-
-    fn sync(&self) -> Result<()> {
-        Ok(self.sink.sync()?)
+    fn written(&self) -> Option<&dyn Durable> {
+        Some(&self.sink)
     }
 }
 

@@ -26,6 +26,7 @@ use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
 use crate::Result;
+use crate::stream::Durable;
 use crate::tiling::Tiling;
 use crate::transfer::{Io, WriteShared};
 
@@ -126,11 +127,6 @@ impl<'a, T: Element> Between<'a, T> {
         Self { store, cuts, in_blocks, kept, finished }
     }
 
-    /// Makes durable what has been written.
-    pub(super) fn sync(&self) -> Result<()> {
-        Ok(WriteShared::sync(self.store)?)
-    }
-
     /// The first byte of the array in its file.
     pub(super) fn offset(&self) -> u64 {
         Stored::layout(self.store).offset()
@@ -214,6 +210,12 @@ impl<'a, T: Element> Between<'a, T> {
         let shape = window.shape.set_f(self.cuts.order == Order::F);
         let view = ArrayView2::from_shape(shape, elements).expect("as many as the window has");
         Ok(io.write_part(self.store, window, view, self.cuts.order, tile_len)?)
+    }
+}
+
+impl<T> Durable for Between<'_, T> {
+    fn sync(&self) -> Result<()> {
+        Ok(WriteShared::sync(self.store)?)
     }
 }
 

@@ -9,7 +9,7 @@ use super::between::{Between, Cuts};
 use crate::Result;
 use crate::fourier::Real;
 use crate::lanes::{LaneScratch, Lanes};
-use crate::stream::{Pass, Resume};
+use crate::stream::{Durable, Pass, Resume};
 use crate::tile::Tile;
 use crate::transfer::{Io, WriteShared};
 
@@ -27,12 +27,8 @@ impl<T: Real> Resume for Columns<'_, T>
 where
     Complex<T>: Element,
 {
-    fn is_resumable(&self) -> bool {
-        true
-    }
-
-    fn sync(&self) -> Result<()> {
-        self.between.sync()
+    fn written(&self) -> Option<&dyn Durable> {
+        Some(self.between)
     }
 }
 
@@ -94,12 +90,8 @@ impl<T: Real> Resume for Rows<'_, T>
 where
     Complex<T>: Element,
 {
-    fn is_resumable(&self) -> bool {
-        true
-    }
-
-    fn sync(&self) -> Result<()> {
-        Ok(self.sink.sync()?)
+    fn written(&self) -> Option<&dyn Durable> {
+        Some(&self.sink)
     }
 }
 

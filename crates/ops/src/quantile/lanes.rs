@@ -20,7 +20,7 @@ use super::{Between, Place, Quantile, ranks};
 use crate::control::Control;
 use crate::ordered::Ordered;
 use crate::plan::{Plan, Report, Run, check_shape, refuse};
-use crate::stream::{Pass, Resume};
+use crate::stream::{Durable, Pass, Resume};
 use crate::sweep::Sweep;
 use crate::tile::{PerThread, Tile, gathered_len};
 use crate::transfer::{Io, Shared, WriteShared, staging_bytes};
@@ -197,12 +197,8 @@ where
     E: Dimension,
     F: Sync,
 {
-    fn is_resumable(&self) -> bool {
-        true
-    }
-
-    fn sync(&self) -> Result<()> {
-        Ok(self.sink.sync()?)
+    fn written(&self) -> Option<&dyn Durable> {
+        Some(&self.sink)
     }
 }
 

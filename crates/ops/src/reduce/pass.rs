@@ -9,7 +9,7 @@ use super::reducer::{LEAF, LEAF_ROWS, Reducer};
 use super::sizes::{Axes, COLUMNS, LEAVES};
 use crate::Result;
 use crate::carried::{load_all, save_all};
-use crate::stream::{Pass, Resume, each_parallel};
+use crate::stream::{Durable, Pass, Resume, each_parallel};
 use crate::tile::Tile;
 use crate::tiling::Tiling;
 use crate::transfer::{Io, WriteShared};
@@ -235,12 +235,8 @@ fn in_order<T: Send>(
 }
 
 impl<A: Element, R: Reducer<A>> Resume for Reducing<'_, A, R> {
-    fn is_resumable(&self) -> bool {
-        true
-    }
-
-    fn sync(&self) -> Result<()> {
-        Ok(self.sink.sync()?)
+    fn written(&self) -> Option<&dyn Durable> {
+        Some(&self.sink)
     }
 
     fn save(&self, to: &mut dyn Write) -> io::Result<()> {

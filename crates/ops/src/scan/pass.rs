@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use super::scanner::Scanner;
 use crate::Result;
 use crate::carried::{load_all, save_all};
-use crate::stream::{Pass, Resume, each_parallel};
+use crate::stream::{Durable, Pass, Resume, each_parallel};
 use crate::tile::Tile;
 use crate::tiling::Tiling;
 use crate::transfer::{Io, WriteShared};
@@ -104,12 +104,8 @@ impl<A: Element, S: Scanner<A>> Scanning<'_, A, S> {
 }
 
 impl<A: Element, S: Scanner<A>> Resume for Scanning<'_, A, S> {
-    fn is_resumable(&self) -> bool {
-        true
-    }
-
-    fn sync(&self) -> Result<()> {
-        Ok(self.sink.sync()?)
+    fn written(&self) -> Option<&dyn Durable> {
+        Some(&self.sink)
     }
 
     fn save(&self, to: &mut dyn Write) -> io::Result<()> {

@@ -18,7 +18,7 @@ use std::ops::RangeInclusive;
 
 use super::in_order;
 use crate::Result;
-use crate::stream::{Pass, Resume};
+use crate::stream::{Durable, Pass, Resume};
 use crate::tile::{PerThread, Tile};
 use crate::tiling::Tiling;
 use crate::transfer::{IO_THREADS, Io, WriteShared};
@@ -140,12 +140,8 @@ impl<'a, T: Element> Reorder<'a, T> {
 }
 
 impl<T: Element> Resume for Reorder<'_, T> {
-    fn is_resumable(&self) -> bool {
-        true
-    }
-
-    fn sync(&self) -> Result<()> {
-        Ok(self.sink.sync()?)
+    fn written(&self) -> Option<&dyn Durable> {
+        Some(&self.sink)
     }
 }
 
