@@ -1,6 +1,6 @@
 //! The options that commands share.
 
-use clap::{Args, ValueEnum};
+use clap::{Arg, Args, ValueEnum};
 use ndarray::Dimension;
 use outcore_ops::{Budget, Casting, Resources};
 use outcore_storage::{
@@ -117,10 +117,7 @@ impl RawArgs {
         if let Format::Npy(_) = info.format {
             return Ok(options.open(&info.path)?);
         }
-        let shape = &info.shape[..];
-        let axes = || format!("shape {shape:?} has not {} axes", D::NDIM.unwrap_or_default());
-        let shape = D::from_dimension(&ndarray::Dim(shape)).ok_or_else(axes)?;
-        Ok(options.open_raw(&info.path, shape)?)
+        Ok(options.open_raw(&info.path, shape_of::<D>(info)?)?)
     }
 
     /// The same, to be written too.
@@ -132,10 +129,7 @@ impl RawArgs {
         if let Format::Npy(_) = info.format {
             return Ok(options.open_mut(&info.path)?);
         }
-        let shape = &info.shape[..];
-        let axes = || format!("shape {shape:?} has not {} axes", D::NDIM.unwrap_or_default());
-        let shape = D::from_dimension(&ndarray::Dim(shape)).ok_or_else(axes)?;
-        Ok(options.open_raw_mut(&info.path, shape)?)
+        Ok(options.open_raw_mut(&info.path, shape_of::<D>(info)?)?)
     }
 
     fn options(&self) -> Options {
@@ -143,6 +137,13 @@ impl RawArgs {
         let byte_order = self.byte_order.or(of_dtype).unwrap_or(ByteOrder::NATIVE);
         Options::new().offset(self.offset).order(self.order).byte_order(byte_order)
     }
+}
+
+/// The shape of a file, with as many axes as the dimension has.
+fn shape_of<D: Dimension>(info: &FileInfo) -> Outcome<D> {
+    let shape = &info.shape[..];
+    let axes = || format!("shape {shape:?} has not {} axes", D::NDIM.unwrap_or_default());
+    Ok(D::from_dimension(&ndarray::Dim(shape)).ok_or_else(axes)?)
 }
 
 /// What an operation may use.
@@ -247,33 +248,23 @@ pub(crate) struct OutputOption {
 
 /// The output file of commands that print what is short.
 #[derive(Clone, Debug, Args)]
-#[expect(clippy::struct_excessive_bools, reason = "each is an option of the command line")]
+#[command(mut_arg("force", needs_output), mut_arg("resume", needs_output))]
+#[command(mut_arg("no_journal", needs_output), mut_arg("wait", needs_output))]
 pub(crate) struct OptionalOutput {
     /// File to be written, as .npy
     #[arg(long, short, value_name = "OUTPUT")]
     output: Option<PathBuf>,
-    /// Replace OUTPUT if it exists, and what an unfinished run has left of it
-    #[arg(long, requires = "output")]
-    force: bool,
-    /// Go on where an unfinished run of the same command has stopped, or begin if there is none
-    #[arg(long, requires = "output")]
-    resume: bool,
-    /// Leave nothing of a run that does not finish
-    #[arg(long, requires = "output", conflicts_with = "resume")]
-    no_journal: bool,
-    /// Record how far the run has come no more often than this, and durably a thirtieth as often; 0 is
-    /// after each tile
-    #[arg(long, value_name = "SECONDS", default_value = "1", value_parser = seconds)]
-    journal_every: Duration,
-    /// Wait while another process writes OUTPUT
-    #[arg(long, requires = "output")]
-    wait: bool,
+    #[command(flatten)]
+    begin: BeginArgs,
+}
+
+fn needs_output(option: Arg) -> Arg {
+    option.requires("output")
 }
 
 impl OptionalOutput {
     pub(crate) fn args(&self) -> Option<OutputArgs> {
-        let Self { force, resume, no_journal, journal_every, wait, .. } = *self;
-        let begin = BeginArgs { force, resume, no_journal, journal_every, wait };
+        let begin = self.begin;
         self.output.clone().map(|output| OutputArgs { output, begin })
     }
 }

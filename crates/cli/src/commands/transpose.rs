@@ -24,7 +24,7 @@ pub(crate) struct Args {
     #[command(flatten)]
     begin: BeginArgs,
     /// Transpose a square of two axes in its own file, which is lost if this is interrupted
-    #[arg(long, conflicts_with_all = ["output", "axes", "force", "resume", "no_journal"])]
+    #[arg(long, conflicts_with_all = ["output", "axes", "force", "resume", "no_journal", "wait"])]
     in_place: bool,
     /// Which axis of the input each axis of the output is [default: all reversed]
     #[arg(long, value_name = "N,N", value_delimiter = ',')]
