@@ -248,8 +248,7 @@ pub(crate) struct OutputOption {
 
 /// The output file of commands that print what is short.
 #[derive(Clone, Debug, Args)]
-#[command(mut_arg("force", needs_output), mut_arg("resume", needs_output))]
-#[command(mut_arg("no_journal", needs_output), mut_arg("wait", needs_output))]
+#[command(mut_args(needs_output))]
 pub(crate) struct OptionalOutput {
     /// File to be written, as .npy
     #[arg(long, short, value_name = "OUTPUT")]
@@ -258,8 +257,10 @@ pub(crate) struct OptionalOutput {
     begin: BeginArgs,
 }
 
+/// The options of an output are an error without one.
 fn needs_output(option: Arg) -> Arg {
-    option.requires("output")
+    let of_output = ["force", "resume", "no_journal", "wait"].contains(&option.get_id().as_str());
+    if of_output { option.requires("output") } else { option }
 }
 
 impl OptionalOutput {
