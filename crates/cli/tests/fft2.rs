@@ -5,7 +5,7 @@ mod support;
 use ndarray::{Array2, Ix2};
 use num_complex::Complex;
 use outcore_ops::{
-    Budget, Control, Direction, Fft2, Norm, Resources, TileFft2, ToComplex, fft2, ifft2, map_tiles,
+    Budget, Control, Direction, Fft, Norm, Resources, TileFft2, ToComplex, fft2, ifft2, map_tiles,
 };
 use outcore_storage::{ByteOrder, FileInfo, Order, Source, Stored};
 use std::fs;
@@ -31,7 +31,7 @@ fn output<T: outcore_storage::Element>(folder: &Path) -> Array2<T> {
 }
 
 /// The library's transform of an array in memory.
-fn transformed(source: &impl Source<C32, Ix2>, request: &Fft2<'_>) -> Array2<C32> {
+fn transformed(source: &impl Source<C32, Ix2>, request: &Fft<'_, Ix2>) -> Array2<C32> {
     let mut spectrum = Array2::zeros(Stored::shape(source));
     let plan = request.plan::<f32>(Budget::new(1 << 30)).unwrap();
     plan.run(source, &mut spectrum, Control::new()).unwrap();

@@ -37,7 +37,7 @@ where
     /// Gathers and scatters every lane, and does nothing to it.
     pub fn visit(&self, elements: &mut [Complex<T>]) {
         let mut tile = Tile::new(&self.window, elements, Order::C);
-        tile.par_lanes_mut(self.axis, self.scratch.gathered(), |_| ());
+        tile.par_lanes_mut(self.axis, self.scratch.gathered(), |_, _| ());
     }
 }
 

@@ -43,7 +43,7 @@ mod carried;
 mod control;
 mod error;
 mod expression;
-mod fft2;
+mod fft;
 mod fourier;
 mod generate;
 mod grouped;
@@ -76,7 +76,7 @@ pub use carried::Carried;
 pub use control::{Control, Progress};
 pub use error::{Error, Result};
 pub use expression::{AnySource, Casting, Evaluation, EvaluationPlan, Expression};
-pub use fft2::{Fft2, Fft2Plan, fft2, ifft2};
+pub use fft::{Fft, FftPlan, fft, fft2, fftn, ifft, ifft2, ifftn};
 pub use fourier::{Direction, Norm, Real, ToComplex};
 pub use generate::{
     Arange, Constant, Generated, Generator, Indices, Linspace, OfF64, RandomInteger,

@@ -43,8 +43,21 @@ pub(crate) struct Tile<'a, T, D> {
 impl<'a, T: Element, D: Dimension> Tile<'a, T, D> {
     /// A tile for a window, in the first elements of a buffer.
     pub(crate) fn new(window: &'a Window<D>, buffer: &'a mut [T], order: Order) -> Self {
-        let len = window.len();
-        Self { shape: &window.shape, elements: &mut buffer[..len], order }
+        Self::of_shape(&window.shape, buffer, order)
+    }
+
+    /// A tile of a shape, in the first elements of a buffer.
+    pub(crate) fn of_shape(shape: &'a D, buffer: &'a mut [T], order: Order) -> Self {
+        let len = shape.slice().iter().product();
+        Self { shape, elements: &mut buffer[..len], order }
+    }
+
+    pub(crate) fn len_of(&self, axis: usize) -> usize {
+        self.shape[axis]
+    }
+
+    pub(crate) fn elements_mut(&mut self) -> &mut [T] {
+        self.elements
     }
 
     pub(crate) fn view(&self) -> ArrayView<'_, T, D> {
@@ -57,12 +70,13 @@ impl<'a, T: Element, D: Dimension> Tile<'a, T, D> {
         ArrayViewMut::from_shape(shape, self.elements).expect("as many elements as the window has")
     }
 
-    /// Applies a function to every lane along an axis, on all threads of the current pool.
+    /// Applies a function to every lane along an axis, on all threads of the current pool. Lanes are
+    /// numbered in the order of the tile.
     pub(crate) fn par_lanes_mut(
         &mut self,
         axis: usize,
         gathered: &PerThread<Vec<T>>,
-        each: impl Fn(&mut [T]) + Sync,
+        each: impl Fn(usize, &mut [T]) + Sync,
     ) {
         let len = self.shape[axis];
         if self.elements.is_empty() {
@@ -70,20 +84,24 @@ impl<'a, T: Element, D: Dimension> Tile<'a, T, D> {
         }
         let inner = self.inner_len(axis);
         if inner == 1 {
-            self.elements.par_chunks_mut(len).for_each(&each);
+            let lanes = self.elements.par_chunks_mut(len).enumerate();
+            lanes.for_each(|(number, lane)| each(number, lane));
             return;
         }
         let width = group_len::<T>(inner);
-        for outer in self.elements.chunks_mut(len * inner) {
-            let mut lanes = ArrayViewMut2::from_shape((len, inner), outer).expect("a whole block");
-            lanes.axis_chunks_iter_mut(Axis(1), width).into_par_iter().for_each(|group| {
-                gathered.with(|lanes| for_each_gathered(group, lanes, &each));
+        self.elements.par_chunks_mut(len * inner).enumerate().for_each(|(outer, block)| {
+            let mut lanes = ArrayViewMut2::from_shape((len, inner), block).expect("a whole block");
+            let groups = lanes.axis_chunks_iter_mut(Axis(1), width).into_par_iter().enumerate();
+            groups.for_each(|(group, lanes)| {
+                let first = outer * inner + group * width;
+                let each = |lane: usize, elements: &mut [T]| each(first + lane, elements);
+                gathered.with(|gathered| for_each_gathered(lanes, gathered, each));
             });
-        }
+        });
     }
 
     /// The elements between neighbours along an axis.
-    fn inner_len(&self, axis: usize) -> usize {
+    pub(crate) fn inner_len(&self, axis: usize) -> usize {
         match self.order {
             Order::C => self.shape.slice()[axis + 1..].iter().product(),
             Order::F => self.shape.slice()[..axis].iter().product(),
@@ -91,11 +109,11 @@ impl<'a, T: Element, D: Dimension> Tile<'a, T, D> {
     }
 }
 
-/// Gathers a group of neighbouring lanes, works on each, and scatters them back.
+/// Gathers a group of neighbouring lanes, works on each by its number, and scatters them back.
 pub(crate) fn for_each_gathered<T: Element>(
     mut group: ArrayViewMut2<'_, T>,
     lanes: &mut [T],
-    mut each: impl FnMut(&mut [T]),
+    mut each: impl FnMut(usize, &mut [T]),
 ) {
     let (len, width) = group.dim();
     let pitch = lane_pitch::<T>(len);
@@ -112,8 +130,8 @@ pub(crate) fn for_each_gathered<T: Element>(
     for ((row, lane), &element) in rest.indexed_iter() {
         lanes[lane * pitch + whole + row] = element;
     }
-    for lane in lanes.chunks_exact_mut(pitch) {
-        each(&mut lane[..len]);
+    for (number, lane) in lanes.chunks_exact_mut(pitch).enumerate() {
+        each(number, &mut lane[..len]);
     }
     for (begin, mut rows) in (0..).step_by(BLOCK_ROWS).zip(row_blocks(&mut blocks)) {
         for (lane, from) in lanes.chunks_exact(pitch).enumerate() {

@@ -96,7 +96,7 @@ where
             tile[axis] = tile[axis].min(shape[axis]);
             let ragged = shape[axis].checked_rem(tile[axis]).unwrap_or(0);
             for len in [tile[axis], ragged].into_iter().filter(|&len| len > 0) {
-                lanes.entry(len).or_insert_with(|| Lanes::new(len, 0, direction));
+                lanes.entry(len).or_insert_with(|| Lanes::whole(len, 0, direction));
                 if axis == 1 {
                     real_rows.insert(len, T::real_fft(len));
                 }
@@ -107,7 +107,7 @@ where
         let lens = [
             tile[0] * tile[1],
             lanes.keys().map(gathered).max().unwrap_or(0),
-            (lanes.values().map(Lanes::scratch_len))
+            (lanes.keys().map(|&len| usize::try_from(cost(len).1).unwrap_or(usize::MAX)))
                 .chain(real_rows.values().map(|fft| fft.get_scratch_len()))
                 .max()
                 .unwrap_or(0),
@@ -156,7 +156,7 @@ where
             Zip::from(&mut tile).and(input).for_each(|to, &from| *to = to_complex(from));
             let width = group_len::<Complex<T>>(columns);
             for group in tile.axis_chunks_iter_mut(Axis(1), width) {
-                for_each_gathered(group, gathered, |lane| column.apply_to(lane, fft));
+                for_each_gathered(group, gathered, |_, lane| column.apply_to(lane, fft));
             }
             for lane in tile.rows_mut() {
                 row.apply_to(lane.into_slice().expect("rows are contiguous"), fft);
@@ -217,7 +217,7 @@ where
             }
             let mut tile = ArrayViewMut2::from_shape((rows, half), tile).expect("of this size");
             for group in tile.axis_chunks_iter_mut(Axis(1), group_len::<Complex<T>>(columns)) {
-                for_each_gathered(group, gathered, |lane| column.apply_to(lane, fft));
+                for_each_gathered(group, gathered, |_, lane| column.apply_to(lane, fft));
             }
             for (index, output) in output.rows_mut().into_iter().enumerate() {
                 let row = |index| tile.row(index).to_slice().expect("rows are contiguous");

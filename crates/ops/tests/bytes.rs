@@ -6,8 +6,8 @@ mod support;
 use ndarray::{Array2, Array3, Ix2};
 use num_complex::Complex;
 use outcore_ops::{
-    Budget, Control, Fft2, Plan, Progress, Report, SinkExt, ToComplex, dft2_bins, fft2, ifft2,
-    lazy, map_tiles, thumbnail,
+    Budget, Control, Fft, Plan, Progress, Report, SinkExt, ToComplex, dft2_bins, fft2, ifft2, lazy,
+    map_tiles, thumbnail,
 };
 use outcore_storage::{FileArrayMut, Order};
 use support::watch::Counting;
@@ -67,7 +67,7 @@ fn a_transform_reads_and_writes_the_array_once_in_each_pass() {
 }
 
 /// The largest budget that takes two passes.
-fn largest_of_two(request: &Fft2<'_>) -> u64 {
+fn largest_of_two(request: &Fft<'_, Ix2>) -> u64 {
     let passes =
         |bytes| request.plan::<f32>(resources(bytes, 1)).map_or(2, |plan| plan.plan().passes.len());
     let (mut two, mut one) = (0, 1 << 30);
@@ -111,7 +111,7 @@ fn rows_that_stay_in_memory_are_neither_written_nor_read_between_the_passes() {
 fn a_transform_in_place_moves_the_same_bytes() {
     with_plans(|order, budget, passes| {
         let mut array = Counting::new(random::<f32>(SHAPE, order, 2));
-        let plan = ifft2(&array).plan::<f32>(resources(budget, 1)).unwrap();
+        let plan = ifft2(&array).in_place().plan::<f32>(resources(budget, 1)).unwrap();
         let mut last = None;
         let control = Control::new().on_progress(|progress| last = Some(progress));
         let report = plan.run_in_place(&mut array, control).unwrap();
@@ -177,7 +177,7 @@ fn a_file_sees_the_bytes_of_the_plan() {
         let whole = outcore_storage::Window::from([0..shape.0, 0..shape.1]);
         file.write_window(whole, &random::<f32>(shape, order, 5)).unwrap();
         let mut file = Counting::new(file);
-        let plan = fft2(&file).plan::<f32>(resources(4 << 20, 2)).unwrap();
+        let plan = fft2(&file).in_place().plan::<f32>(resources(4 << 20, 2)).unwrap();
         // What is kept in memory between the passes is not read twice.
         assert_eq!((plan.plan().passes.len(), plan.plan().kept_bytes), (2, 0));
         let mut last = None;

@@ -6,7 +6,7 @@ mod support;
 use ndarray::{Array2, Ix2};
 use num_complex::Complex;
 use outcore_ops::{
-    Control, Direction, Fft2, Norm, TileFft2, ToComplex, dft2_bins, fft2, ifft2, lazy, map_tiles,
+    Control, Direction, Fft, Norm, TileFft2, ToComplex, dft2_bins, fft2, ifft2, lazy, map_tiles,
     thumbnail,
 };
 use outcore_storage::{Cache, Element, FileArray, FileArrayMut, Options, Order, Window};
@@ -30,7 +30,7 @@ fn write<T: Element>(path: &Path, array: &Array2<T>, order: Order) {
 }
 
 /// Transforms a file by every kind of plan; all results must have the bits of the first.
-fn same_bits<T: Number>(request: impl Fn(&FileArray<Complex<T>, Ix2>) -> Fft2<'_>)
+fn same_bits<T: Number>(request: impl Fn(&FileArray<Complex<T>, Ix2>) -> Fft<'_, Ix2>)
 where
     Complex<T>: Element,
 {
@@ -83,7 +83,7 @@ fn a_transform_in_place_has_the_bits_of_one_out_of_place() {
         plan.run(&field, &mut spectrum, Control::new()).unwrap();
         for budget in [3 << 20, 64 << 20] {
             let mut array = in_order(&field, order);
-            let plan = fft2(&array).plan::<f32>(resources(budget, 1)).unwrap();
+            let plan = fft2(&array).in_place().plan::<f32>(resources(budget, 1)).unwrap();
             plan.run_in_place(&mut array, Control::new()).unwrap();
             assert!(bits(&array) == bits(&spectrum));
         }

@@ -179,11 +179,12 @@ fn a_single_lane_stays_within_the_budget_or_is_refused() {
     let _alone = alone();
     for shape in [(1, 4_000_000), (4_000_000, 1)] {
         let mut array = Array2::<Complex<f32>>::ones(shape);
-        let needed = support::needed(|bytes| fft2(&array).plan::<f32>(resources(bytes, 2)));
+        let needed =
+            support::needed(|bytes| fft2(&array).in_place().plan::<f32>(resources(bytes, 2)));
         assert!(needed < 5 * 32_000_000, "a lane, its table and scratch for two threads");
         for budget in [4, 16, 64, 80, 96, 128, 160].map(|mib| mib * MIB) {
             let mut refused = false;
-            let peak = peak(|| match fft2(&array).plan::<f32>(resources(budget, 2)) {
+            let peak = peak(|| match fft2(&array).in_place().plan::<f32>(resources(budget, 2)) {
                 Ok(plan) => {
                     plan.run_in_place(&mut array, Control::new()).unwrap();
                 }

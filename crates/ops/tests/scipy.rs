@@ -7,7 +7,7 @@ mod support;
 
 use ndarray::Ix2;
 use num_complex::Complex;
-use outcore_ops::{Control, Fft2, Norm, Real, SinkExt, ToComplex, fft2, ifft2, lazy};
+use outcore_ops::{Control, Fft, Norm, Real, SinkExt, ToComplex, fft2, ifft2, lazy};
 use outcore_storage::{
     ByteOrder, DType, Element, FileArray, FileInfo, Options, Order, Output, Source,
 };
@@ -94,7 +94,7 @@ impl Case {
 
     fn transform<T: Real + Number>(
         &self,
-        request: &Fft2<'_>,
+        request: &Fft<'_, Ix2>,
         source: &dyn Source<Complex<T>, Ix2>,
         output: &Path,
     ) where

@@ -10,7 +10,7 @@ use ndarray::{Array2, Ix2};
 use num_complex::Complex;
 use outcore_datasets::Terrain;
 use outcore_ops::{
-    Budget, Bytes, Control, Fft2Plan, Report, Resources, ToComplex, dft2_bins, fft2, lazy,
+    Budget, Bytes, Control, FftPlan, Report, Resources, ToComplex, dft2_bins, fft2, lazy,
     map_tiles, thumbnail,
 };
 use outcore_storage::{FileArray, Options, Output, Source, Window, host};
@@ -211,7 +211,7 @@ impl Demo {
         Ok(())
     }
 
-    fn table(&self, transform: &Fft2Plan<f32>, report: &Report, seconds: f64, check: &Check) {
+    fn table(&self, transform: &FftPlan<f32, Ix2>, report: &Report, seconds: f64, check: &Check) {
         let plan = transform.plan();
         let field = (self.size * self.size * size_of::<f32>()) as u64;
         let moved = report.bytes_read() + report.bytes_written();
@@ -237,7 +237,7 @@ fn bytes_of(size: usize) -> Bytes {
 
 fn transform_file(
     field: &FileArray<f32, Ix2>,
-    transform: &Fft2Plan<f32>,
+    transform: &FftPlan<f32, Ix2>,
     path: &Path,
 ) -> Outcome<(Report, f64)> {
     println!("\n2. Transform it into {}\n\n{transform}\n", path.display());

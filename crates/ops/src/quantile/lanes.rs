@@ -237,7 +237,7 @@ where
         let window = self.plan.sweep.tiling.window(index);
         let mut tile = Tile::new(&window, lanes, self.order);
         let axis = self.plan.axis;
-        tile.par_lanes_mut(axis, &self.gathered, |lane| select(lane, &self.ranks));
+        tile.par_lanes_mut(axis, &self.gathered, |_, lane| select(lane, &self.ranks));
         let (tile, into) = (tile.view().into_dyn(), self.output(&window));
         let mut output = Tile::new(&into, output, self.sink.layout().order());
         let mut output = output.view_mut().into_dyn();

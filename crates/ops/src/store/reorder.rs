@@ -213,7 +213,7 @@ const SIDE: usize = 16;
 
 /// Copies a plane whose columns are contiguous to one whose rows are, square by square: of each, whole
 /// cache lines are read and written, however far apart they are.
-fn copy_transposed<T: Element>(from: &ArrayView2<'_, T>, to: &mut ArrayViewMut2<'_, T>) {
+pub(crate) fn copy_transposed<T: Element>(from: &ArrayView2<'_, T>, to: &mut ArrayViewMut2<'_, T>) {
     let (rows, columns) = (to.nrows() - to.nrows() % SIDE, to.ncols() - to.ncols() % SIDE);
     for column in (0..columns).step_by(SIDE) {
         let lanes: [&[T]; SIDE] = std::array::from_fn(|lane| {

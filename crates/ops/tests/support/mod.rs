@@ -9,9 +9,9 @@ pub(crate) mod numpy;
 pub(crate) mod python;
 pub(crate) mod watch;
 
-use ndarray::{Array, Array2, Dimension, ShapeBuilder};
+use ndarray::{Array, Array2, Dimension, Ix2, ShapeBuilder};
 use num_complex::Complex;
-use outcore_ops::{Budget, Error, Fft2, Fft2Plan, Real, Resources};
+use outcore_ops::{Budget, Error, Fft, FftPlan, Plan, Real, Resources};
 use outcore_storage::{Element, Order};
 use std::fmt::Debug;
 use std::io::Write;
@@ -156,12 +156,27 @@ pub(crate) fn needed<P: Debug>(plan: impl Fn(u64) -> outcore_ops::Result<P>) -> 
 }
 
 /// The plan within the smallest budget that will do.
-pub(crate) fn tightest<T: Number>(request: &Fft2<'_>, threads: usize) -> Fft2Plan<T>
+pub(crate) fn tightest<T: Number>(request: &Fft<'_, Ix2>, threads: usize) -> FftPlan<T, Ix2>
 where
     Complex<T>: Element,
 {
     let needed = needed(|bytes| request.plan::<T>(resources(bytes, threads)));
     request.plan(resources(needed, threads)).unwrap()
+}
+
+/// The plan within the smallest budget whose plan is as wished.
+pub(crate) fn smallest<T: Number>(
+    request: &Fft<'_, Ix2>,
+    threads: usize,
+    wished: impl Fn(&Plan) -> bool,
+) -> FftPlan<T, Ix2>
+where
+    Complex<T>: Element,
+{
+    let needed = needed(|bytes| request.plan::<T>(resources(bytes, threads)));
+    let budgets = (needed..8 * needed).step_by(64);
+    let plans = budgets.filter_map(|bytes| request.plan(resources(bytes, threads)).ok());
+    plans.into_iter().find(|plan: &FftPlan<T, Ix2>| wished(plan.plan())).expect("such a plan")
 }
 
 /// Runs work that must end by itself; panics if it does not, and passes on its panic.

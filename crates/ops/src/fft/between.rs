@@ -1,0 +1,354 @@
+//! What lies between two passes of which one needs whole columns and the other whole rows.
+//!
+//! An array of three axes is a number of matrices, each transformed by itself. Where the array between
+//! the passes may be arranged at will, the bytes of each row tile hold its blocks one after another:
+//!
+//! ```text
+//!     a matrix, in blocks            the same bytes between the passes
+//!     ┌────┬────┬────┐               ┌─────────────────────┐
+//!     │ A0 │ A1 │ A2 │ ◀ row tile A  │ A0 A0 │ A1 A1 │ A2… │ ◀ row tile A, at its place
+//!     ├────┼────┼────┤               ├─────────────────────┤
+//!     │ B0 │ B1 │ B2 │ ◀ row tile B  │ B0 B0 │ B1 B1 │ B2… │ ◀ row tile B
+//!     └────┴────┴────┘               └─────────────────────┘
+//!       ▲ a tile of columns: A0 B0
+//! ```
+//!
+//! A block is written and read in one run, a row tile in one run, and a row tile takes the place of its
+//! blocks. So of all transfers only those of columns from the source, or to the result, have short runs.
+//!
+//! The last row tiles may be kept in memory instead, as many as the budget leaves.
+
+use ndarray::{ArrayViewD, ArrayViewMutD, IxDyn};
+use outcore_storage::{Element, Order, Source, Stored, Window};
+use std::ops::Range;
+use std::sync::{Mutex, PoisonError};
+
+use crate::Result;
+use crate::stream::Durable;
+use crate::transfer::{Io, WriteShared};
+
+/// What one pass writes and the next reads.
+pub(crate) trait Store<T, D: ndarray::Dimension>: Source<T, D> + WriteShared<T, D> {}
+
+impl<T, D: ndarray::Dimension, S: Source<T, D> + WriteShared<T, D>> Store<T, D> for S {}
+
+/// How the matrices are cut by the two passes. Rows are contiguous in the file.
+#[derive(Clone, Debug)]
+pub(crate) struct Cuts {
+    /// The number of matrices.
+    pub(crate) matrices: usize,
+    pub(crate) rows: RowTiles,
+    /// The length of a row, and of the columns of a tile.
+    pub(crate) len: usize,
+    pub(crate) width: usize,
+    /// The length of a row of the array that the blocks lie in: no shorter.
+    pub(crate) pitch: usize,
+    /// Row tiles from this one on are kept in memory.
+    pub(crate) kept_from: usize,
+}
+
+/// How the rows of a matrix are cut.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RowTiles {
+    pub(crate) count: usize,
+    pub(crate) height: usize,
+    /// Whether the first row is a tile of its own, and the last one is shortened by as much as the
+    /// others make: then row -k of the tile of row k is in a tile of the same height.
+    pub(crate) mirrored: bool,
+}
+
+impl RowTiles {
+    pub(crate) fn len(&self) -> usize {
+        if self.mirrored {
+            1 + 2 * self.pairs() + usize::from(self.middle().1 > 0)
+        } else {
+            self.count.div_ceil(self.height)
+        }
+    }
+
+    /// The number of whole tiles on each side of the middle one.
+    fn pairs(&self) -> usize {
+        (self.count - 1) / 2 / self.height
+    }
+
+    /// The first row of the middle tile, and the number of its rows.
+    fn middle(&self) -> (usize, usize) {
+        let side = self.pairs() * self.height;
+        (1 + side, self.count - 1 - 2 * side)
+    }
+
+    pub(crate) fn range(&self, tile: usize) -> Range<usize> {
+        if !self.mirrored {
+            let begin = tile * self.height;
+            return begin..self.count.min(begin + self.height);
+        }
+        let (middle, len) = self.middle();
+        let pairs = self.pairs();
+        if tile == 0 {
+            return 0..1;
+        }
+        let number = tile - 1;
+        if number < pairs {
+            let begin = 1 + number * self.height;
+            return begin..begin + self.height;
+        }
+        let number = number - pairs;
+        if len > 0 && number == 0 {
+            return middle..middle + len;
+        }
+        let begin = middle + len + (number - usize::from(len > 0)) * self.height;
+        begin..begin + self.height
+    }
+
+    /// The tile that has row -k of each row k of a tile.
+    pub(crate) fn mirror(&self, tile: usize) -> usize {
+        if tile == 0 { 0 } else { self.len() - tile }
+    }
+
+    /// The most rows that a tile has.
+    pub(crate) fn tallest(&self) -> usize {
+        if self.mirrored {
+            self.height.max(self.middle().1).min(self.count)
+        } else {
+            self.height.min(self.count)
+        }
+    }
+}
+
+impl Cuts {
+    pub(crate) fn column_tiles(&self) -> usize {
+        self.len.div_ceil(self.width)
+    }
+
+    /// The number of tiles of columns, and of rows, of all matrices.
+    pub(crate) fn all_column_tiles(&self) -> usize {
+        self.matrices * self.column_tiles()
+    }
+
+    pub(crate) fn all_row_tiles(&self) -> usize {
+        self.matrices * self.rows.len()
+    }
+
+    /// The matrix and the columns of a tile.
+    pub(crate) fn columns(&self, tile: usize) -> (usize, Range<usize>) {
+        let (matrix, tile) = (tile / self.column_tiles(), tile % self.column_tiles());
+        let begin = tile * self.width;
+        (matrix, begin..self.len.min(begin + self.width))
+    }
+
+    /// The matrix and the rows of a tile.
+    pub(crate) fn rows(&self, tile: usize) -> (usize, Range<usize>) {
+        let count = self.rows.len();
+        (tile / count, self.rows.range(tile % count))
+    }
+
+    /// The rows of all matrices that come before a row tile.
+    pub(crate) fn rows_before(&self, tile: usize) -> usize {
+        let count = self.rows.len();
+        let (matrix, tile) = (tile / count, tile % count);
+        matrix * self.rows.count + if tile == 0 { 0 } else { self.rows.range(tile).start }
+    }
+
+    /// The rows that are not kept in memory between the passes.
+    pub(crate) fn stored_rows(&self) -> usize {
+        self.rows_before(self.kept_from)
+    }
+
+    /// A window of whole columns.
+    pub(crate) fn column_window(&self, tile: usize) -> Window<IxDyn> {
+        let (matrix, columns) = self.columns(tile);
+        window([matrix..matrix + 1, 0..self.rows.count, columns])
+    }
+
+    /// A window of rows of some length.
+    pub(crate) fn row_window(&self, tile: usize, len: usize) -> Window<IxDyn> {
+        let (matrix, rows) = self.rows(tile);
+        window([matrix..matrix + 1, rows, 0..len])
+    }
+
+    /// The windows that hold elements which follow each other in a matrix: the end of a row, whole rows,
+    /// the beginning of a row.
+    fn consecutive(
+        &self,
+        matrix: usize,
+        elements: Range<usize>,
+    ) -> impl Iterator<Item = Window<IxDyn>> {
+        let len = self.pitch;
+        let mut start = elements.start;
+        std::iter::from_fn(move || {
+            let left = elements.end - start;
+            if left == 0 {
+                return None;
+            }
+            let (row, column) = (start / len, start % len);
+            let (rows, columns) = if column == 0 && left >= len {
+                (row..row + left / len, 0..len)
+            } else {
+                (row..row + 1, column..len.min(column + left))
+            };
+            let window = window([matrix..matrix + 1, rows, columns]);
+            start += window.len();
+            Some(window)
+        })
+    }
+}
+
+fn window(ranges: [Range<usize>; 3]) -> Window<IxDyn> {
+    let origin = ranges.each_ref().map(|range| range.start);
+    Window::new(IxDyn(&origin), IxDyn(&ranges.map(|range| range.len())))
+}
+
+/// The array between the passes.
+pub(crate) struct Between<'a, T> {
+    store: &'a dyn Store<T, IxDyn>,
+    cuts: &'a Cuts,
+    /// The row tiles that are kept, as they would lie in the store.
+    kept: Vec<Mutex<Vec<T>>>,
+    /// The row tiles, from the first one on, that an earlier run has finished.
+    finished: usize,
+}
+
+impl<'a, T: Element> Between<'a, T> {
+    /// The row tiles that an earlier run has finished are left alone.
+    pub(crate) fn new(store: &'a dyn Store<T, IxDyn>, cuts: &'a Cuts, finished: usize) -> Self {
+        let kept = (cuts.kept_from..cuts.all_row_tiles()).map(|_| Mutex::new(Vec::new())).collect();
+        Self { store, cuts, kept, finished }
+    }
+
+    /// The first byte of the array in its file.
+    pub(crate) fn offset(&self) -> u64 {
+        Stored::layout(self.store).offset()
+    }
+
+    /// The elements of a row tile from one on, and the windows that they lie in.
+    fn windows(
+        &self,
+        tile: usize,
+        first: usize,
+        len: usize,
+    ) -> impl Iterator<Item = Window<IxDyn>> {
+        let (matrix, rows) = self.cuts.rows(tile);
+        let start = rows.start * self.cuts.pitch + first;
+        self.cuts.consecutive(matrix, start..start + len)
+    }
+
+    /// Writes a tile of whole columns; returns the number of elements that left memory.
+    pub(crate) fn write_columns(&self, tile: usize, elements: &[T], io: &Io) -> Result<u64> {
+        let (matrix, columns) = self.cuts.columns(tile);
+        let first = matrix * self.cuts.rows.len();
+        let begin = self.finished.clamp(first, first + self.cuts.rows.len());
+        let count = first + self.cuts.rows.len() - begin;
+        io.each(count, |row_tile| {
+            let row_tile = begin + row_tile;
+            let (_, rows) = self.cuts.rows(row_tile);
+            let block = &elements[rows.start * columns.len()..rows.end * columns.len()];
+            if let Some(kept) = row_tile.checked_sub(self.cuts.kept_from) {
+                let mut tile = self.kept[kept].lock().unwrap_or_else(PoisonError::into_inner);
+                tile.resize(rows.len() * self.cuts.len, T::default());
+                tile[columns.start * rows.len()..][..block.len()].copy_from_slice(block);
+                return Ok(());
+            }
+            let mut rest = block;
+            for window in self.windows(row_tile, columns.start * rows.len(), block.len()) {
+                let (now, later) = rest.split_at(window.len());
+                let view = ArrayViewD::from_shape(window.shape.clone(), now);
+                let view = view.expect("as many as the window has");
+                io.write_part(self.store, &window, view, Order::C, elements.len())?;
+                rest = later;
+            }
+            Ok(())
+        })?;
+        let end = (first + self.cuts.rows.len()).min(self.cuts.kept_from).max(begin);
+        let rows = self.cuts.rows_before(end) - self.cuts.rows_before(begin);
+        Ok((rows * columns.len()) as u64)
+    }
+
+    /// Reads a row tile as it lies; returns the number of elements that came from outside memory.
+    pub(crate) fn read_rows(&self, tile: usize, elements: &mut [T], io: &Io) -> Result<u64> {
+        if let Some(kept) = tile.checked_sub(self.cuts.kept_from) {
+            // It is needed once: its memory is free from here on.
+            let mut tile = self.kept[kept].lock().unwrap_or_else(PoisonError::into_inner);
+            elements.copy_from_slice(&std::mem::take(&mut *tile));
+            return Ok(0);
+        }
+        let len = elements.len();
+        let mut rest = elements;
+        for window in self.windows(tile, 0, len) {
+            let (now, later) = rest.split_at_mut(window.len());
+            let view = ArrayViewMutD::from_shape(window.shape.clone(), now);
+            io.read(self.store, &window, view.expect("as many as the window has"), Order::C)?;
+            rest = later;
+        }
+        Ok(len as u64)
+    }
+
+    /// Puts a row of a tile that was read block by block together.
+    pub(crate) fn gather_row(&self, rows: usize, row: usize, blocks: &[T], to: &mut [T]) {
+        let mut rest = blocks;
+        for tile in 0..self.cuts.column_tiles() {
+            let (_, columns) = self.cuts.columns(tile);
+            let (block, later) = rest.split_at(rows * columns.len());
+            let (begin, len) = (row * columns.len(), columns.len());
+            to[columns].copy_from_slice(&block[begin..begin + len]);
+            rest = later;
+        }
+    }
+}
+
+impl<T> Durable for Between<'_, T> {
+    fn sync(&self) -> Result<()> {
+        Ok(WriteShared::sync(self.store)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn cuts(count: usize, height: usize, mirrored: bool, len: usize) -> Cuts {
+        let rows = RowTiles { count, height, mirrored };
+        Cuts { matrices: 1, rows, len, width: 1, pitch: len, kept_from: rows.len() }
+    }
+
+    proptest! {
+        #[test]
+        fn consecutive_windows_are_consecutive_elements(
+            (rows, columns) in (1_usize..6, 1_usize..6),
+            ends in (0_usize..36, 0_usize..36),
+        ) {
+            let len = rows * columns;
+            let (start, end) = (ends.0.min(ends.1).min(len), ends.0.max(ends.1).min(len));
+            let cuts = cuts(rows, 1, false, columns);
+            let windows: Vec<_> = cuts.consecutive(0, start..end).collect();
+            prop_assert!(windows.len() <= 3);
+            let found: Vec<_> = windows.iter().flat_map(|window| {
+                let (origin, shape) = (window.origin.clone(), window.shape.clone());
+                ndarray::indices(shape).into_iter().map(move |at| {
+                    (origin[1] + at[1]) * columns + origin[2] + at[2]
+                })
+            }).collect();
+            prop_assert_eq!(found, (start..end).collect::<Vec<_>>());
+        }
+
+        #[test]
+        fn row_tiles_cover_every_row_once(count in 1_usize..40, height in 1_usize..12, mirrored: bool) {
+            let rows = RowTiles { count, height, mirrored };
+            let mut next = 0;
+            for tile in 0..rows.len() {
+                let range = rows.range(tile);
+                prop_assert_eq!(range.start, next);
+                prop_assert!(!range.is_empty() && range.len() <= rows.tallest());
+                if mirrored {
+                    let mirror = rows.range(rows.mirror(tile));
+                    let rows_of = |range: Range<usize>| range.map(|row| (count - row) % count);
+                    let mut found: Vec<_> = rows_of(range.clone()).collect();
+                    found.sort_unstable();
+                    prop_assert_eq!(found, mirror.collect::<Vec<_>>());
+                }
+                next = range.end;
+            }
+            prop_assert_eq!(next, count);
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! How a matrix is cut into blocks, for a pass over whole columns and one over whole rows.
+
+use super::between::{Cuts, RowTiles};
+use crate::plan::{PassPlan, SLOTS, duration, greatest, slots};
+
+/// What two passes with blocks in between ask of their tiles: those of columns read the source, those of
+/// rows write the output.
+pub(crate) struct BlockRequest<'a> {
+    pub(crate) matrices: usize,
+    /// The rows of a matrix, and their length.
+    pub(crate) rows: usize,
+    pub(crate) len: usize,
+    /// The length of a row of the array that the blocks lie in.
+    pub(crate) pitch: usize,
+    pub(crate) mirrored: bool,
+    /// Bytes of an element in memory, and of one in the source.
+    pub(crate) element: u64,
+    pub(crate) read: u64,
+    pub(crate) output_bytes: u64,
+    /// The memory of the pass over so many columns, so many tiles at a time.
+    pub(crate) columns_cost: &'a dyn Fn(usize, usize) -> u64,
+    pub(crate) rows_cost: &'a dyn Fn(RowTiles) -> u64,
+}
+
+/// A choice of tiles.
+#[derive(Clone, Debug)]
+pub(crate) struct Blocks {
+    pub(crate) cuts: Cuts,
+    pub(crate) slots: usize,
+    memory: [u64; 2],
+    pub(crate) duration: f64,
+}
+
+/// A tile of rows: runs that are longer get no faster.
+const ROWS_BYTES: u64 = 16 << 20;
+/// The part of all rows that is worth keeping in memory.
+const WORTH_KEEPING: usize = 16;
+/// What a row tile that is kept in memory holds besides its elements.
+const KEPT_TILE_BYTES: u64 = 64;
+
+impl BlockRequest<'_> {
+    /// The blocks whose transfers take the least time; `None` if the smallest exceed the limit. Wide
+    /// tiles of columns have long runs, narrow ones leave room to keep rows in memory between the passes.
+    pub(crate) fn best(&self, limit: u64) -> Option<Blocks> {
+        let most = ROWS_BYTES / (self.len as u64).saturating_mul(self.element).max(1);
+        let most = usize::try_from(most).map_or(self.rows, |most| most.clamp(1, self.rows));
+        let tallest = greatest(most, limit, |height| (self.rows_cost)(self.row_tiles(height)))?;
+        let choices = halvings(tallest).flat_map(|height| {
+            (1..=SLOTS).flat_map(move |slots| {
+                let cost = |width| (self.columns_cost)(self.even(width, height), slots);
+                let widest = greatest(self.len, limit, cost).unwrap_or(0);
+                halvings(widest).filter_map(move |width| {
+                    let width = self.even(width, height);
+                    self.choice(self.row_tiles(height), width, slots, limit)
+                })
+            })
+        });
+        choices.min_by(|one, other| one.duration.total_cmp(&other.duration))
+    }
+
+    /// The memory of the smallest blocks.
+    pub(crate) fn least(&self) -> u64 {
+        (self.rows_cost)(self.row_tiles(1)).max((self.columns_cost)(1, 1))
+    }
+
+    fn row_tiles(&self, height: usize) -> RowTiles {
+        RowTiles { count: self.rows, height, mirrored: self.mirrored }
+    }
+
+    /// `None` if it does not fit: of narrower tiles there may be more under way.
+    fn choice(&self, rows: RowTiles, width: usize, slots: usize, limit: u64) -> Option<Blocks> {
+        let mut memory = [(self.columns_cost)(width, slots), (self.rows_cost)(rows)];
+        let kept_cost = rows.tallest() as u64 * self.len as u64 * self.element + KEPT_TILE_BYTES;
+        let count = rows.len() * self.matrices;
+        let kept = limit.checked_sub(memory[0].max(memory[1]))? / kept_cost;
+        let kept = usize::try_from(kept).map_or(count, |kept| kept.min(count));
+        // Rows in memory are lost with the process: few are not worth repeating the first pass for.
+        let kept = if kept < count / WORTH_KEEPING { 0 } else { kept };
+        for memory in &mut memory {
+            *memory += kept as u64 * kept_cost;
+        }
+        let Self { matrices, len, pitch, .. } = *self;
+        let cuts = Cuts { matrices, rows, len, width, pitch, kept_from: count - kept };
+        let slots = slots.min(cuts.all_column_tiles());
+        let duration = self.duration(&cuts, slots);
+        Some(Blocks { cuts, slots, memory, duration })
+    }
+
+    fn duration(&self, cuts: &Cuts, slots: usize) -> f64 {
+        let between = self.between(cuts);
+        let (width, height) = (cuts.width as u64, cuts.rows.tallest() as u64);
+        let row_tile = height * cuts.len as u64 * self.element;
+        let columns =
+            [(self.source_bytes(), width * self.read), (between, width * height * self.element)];
+        let rows = [(between, row_tile), (self.output_bytes, row_tile)];
+        duration(columns, slots) + duration(rows, SLOTS)
+    }
+
+    fn source_bytes(&self) -> u64 {
+        (self.matrices * self.rows * self.len) as u64 * self.read
+    }
+
+    /// The bytes that are written and read between the passes.
+    fn between(&self, cuts: &Cuts) -> u64 {
+        cuts.stored_rows() as u64 * cuts.len as u64 * self.element
+    }
+
+    /// The bytes that stay in memory between the passes.
+    pub(crate) fn kept_bytes(&self, cuts: &Cuts) -> u64 {
+        (self.matrices * self.rows - cuts.stored_rows()) as u64 * cuts.len as u64 * self.element
+    }
+
+    /// The width of tiles of at most so many columns, for row tiles of a height: as even as possible,
+    /// in multiples of what makes whole rows of a block, which then is a single window.
+    fn even(&self, most: usize, height: usize) -> usize {
+        let quantum = self.len / gcd(self.len, height);
+        let quantum = if most >= quantum { quantum } else { 1 };
+        let even = self.len.div_ceil(self.len.div_ceil(most / quantum * quantum));
+        even.next_multiple_of(quantum).min(self.len)
+    }
+
+    /// The two passes, and what each costs.
+    pub(crate) fn plans(&self, blocks: &Blocks) -> Vec<PassPlan> {
+        let Blocks { cuts, slots: column_slots, memory, .. } = blocks;
+        let between = self.between(cuts);
+        let height = cuts.rows.tallest();
+        let row_tile = (height * cuts.len) as u64 * self.element;
+        let (width, count) = (cuts.width as u64, cuts.all_row_tiles());
+        let stored = |bytes| if between == 0 { 0 } else { bytes };
+        let columns = PassPlan {
+            name: "columns".to_owned(),
+            tiles: cuts.all_column_tiles(),
+            tile: vec![cuts.rows.count, cuts.width],
+            slots: *column_slots,
+            tile_bytes: cuts.rows.count as u64 * width * self.element,
+            run_bytes_read: width * self.read,
+            run_bytes_written: stored(width * height as u64 * self.element),
+            bytes_read: self.source_bytes(),
+            bytes_written: between,
+            memory: memory[0],
+        };
+        let rows = PassPlan {
+            name: "rows".to_owned(),
+            tiles: count,
+            tile: vec![height, cuts.len],
+            slots: slots(count),
+            tile_bytes: row_tile,
+            run_bytes_read: stored(row_tile),
+            run_bytes_written: self.output_bytes / (self.matrices * self.rows) as u64
+                * height as u64,
+            bytes_read: between,
+            bytes_written: self.output_bytes,
+            memory: memory[1],
+        };
+        vec![columns, rows]
+    }
+}
+
+/// A number, its half, the half of that, down to 1; nothing if it is 0.
+fn halvings(from: usize) -> impl Iterator<Item = usize> {
+    std::iter::successors(Some(from), |n| Some(n / 2)).take_while(|&n| n > 0)
+}
+
+fn gcd(one: usize, other: usize) -> usize {
+    if other == 0 { one } else { gcd(other, one % other) }
+}

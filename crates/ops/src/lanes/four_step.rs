@@ -1,0 +1,206 @@
+//! Very long lanes: the four-step transform.
+//!
+//! ```text
+//!     lane, as N1 x N2         columns of length N1,     rows of length N2,    read by columns:
+//!     ┌─────────────────┐      times ω^(k1 n2)           │                     k = k2 N1 + k1
+//!     │ 0  1  2  3  ..  │      ┌──┬──┬──┬──┐             ▼
+//!     │ N2 ..           │ ──▶  │▾ │▾ │▾ │▾ │  ──▶  ┌───────────┐  ──▶  ┌─────┬─────┬───
+//!     │ 2 N2 ..         │      │▾ │▾ │▾ │▾ │       │ ▸ ▸ ▸ ▸ ▸ │       │ k1  │ k1  │ ..
+//!     └─────────────────┘      └──┴──┴──┴──┘       └───────────┘       └─────┴─────┴───
+//! ```
+//!
+//! With n = n1 N2 + n2 and k = k2 N1 + k1, the exponent of ω_N is n1 k1 N2 + n2 k1 + n2 k2 N1: a short
+//! transform, a factor, a short transform (Bailey, "FFTs in external or hierarchical memory", 1990).
+//! Short lanes stay in cache, so in memory too this is faster than one long transform; and each half
+//! needs a part of the lane only, so the lane may be longer than memory.
+
+use ndarray::{ArrayView2, ArrayViewMut2, Axis, IxDyn};
+use num_complex::Complex;
+use outcore_storage::{Element, Order};
+use rayon::prelude::*;
+use rustfft::Fft;
+use std::f64::consts::FRAC_PI_4;
+use std::sync::Arc;
+
+use super::LaneScratch;
+use crate::fourier::{Direction, Real};
+use crate::store::copy_transposed;
+use crate::tile::Tile;
+
+/// Lanes up to this length are transformed at once; longer ones, which leave the cache, in four steps.
+const LONGEST: usize = 1 << 20;
+
+/// The lengths `(N1, N2)` in which a lane is transformed, the first being the smaller one; `None` if it
+/// is short, or has no factors that are.
+pub(crate) fn factors(len: usize) -> Option<(usize, usize)> {
+    if len <= LONGEST {
+        return None;
+    }
+    let one = (1..=len.isqrt()).rev().find(|&one| len.is_multiple_of(one))?;
+    let other = len / one;
+    (other <= LONGEST).then_some((one, other))
+}
+
+/// The transform of a lane of length N1 N2.
+pub(crate) struct FourStep<T: Real> {
+    columns: Arc<dyn Fft<T>>,
+    rows: Arc<dyn Fft<T>>,
+    roots: Roots,
+}
+
+impl<T: Real> FourStep<T>
+where
+    Complex<T>: Element,
+{
+    pub(crate) fn new((one, other): (usize, usize), direction: Direction) -> Self {
+        let columns = T::fft(one, direction);
+        let rows = if one == other { Arc::clone(&columns) } else { T::fft(other, direction) };
+        Self { columns, rows, roots: Roots::new(one * other, direction) }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.columns.len() * self.rows.len()
+    }
+
+    /// Transforms column `n2`, and multiplies it by the factors in between.
+    pub(crate) fn apply_to_column(
+        &self,
+        n2: usize,
+        lane: &mut [Complex<T>],
+        scratch: &LaneScratch<T>,
+    ) {
+        scratch.fft.with(|buffer| self.columns.process_with_scratch(lane, buffer));
+        let (len, mut power) = (self.len(), 0);
+        for element in lane {
+            let root = self.roots.at(power);
+            let part = |x: f64| T::from(x).expect("a root has finite parts");
+            *element = *element * Complex::new(part(root.re), part(root.im));
+            power += n2;
+            if power >= len {
+                power -= len;
+            }
+        }
+    }
+
+    /// Transforms a row.
+    pub(crate) fn apply_to_row(&self, lane: &mut [Complex<T>], scratch: &LaneScratch<T>) {
+        scratch.fft.with(|buffer| self.rows.process_with_scratch(lane, buffer));
+    }
+
+    /// Transforms a lane in memory, on all threads of the current pool. `work` is as long as the lane.
+    pub(super) fn apply(
+        &self,
+        lane: &mut [Complex<T>],
+        work: &mut [Complex<T>],
+        scratch: &LaneScratch<T>,
+    ) {
+        let (one, other) = (self.columns.len(), self.rows.len());
+        let shape = IxDyn(&[one, other]);
+        Tile::of_shape(&shape, lane, Order::C).par_lanes_mut(0, &scratch.gathered, |n2, column| {
+            self.apply_to_column(n2, column, scratch);
+        });
+        lane.par_chunks_exact_mut(other).for_each(|row| self.apply_to_row(row, scratch));
+        transpose(&ArrayView2::from_shape((one, other), lane).expect("a lane"), work);
+        lane.par_chunks_mut(COPIED).zip(work.par_chunks(COPIED)).for_each(|(to, from)| {
+            to.copy_from_slice(from);
+        });
+    }
+}
+
+/// Elements that a thread copies at a time.
+const COPIED: usize = 1 << 16;
+/// Rows that a thread transposes at a time.
+const TRANSPOSED: usize = 64;
+
+/// Writes an array with its axes exchanged, on all threads of the current pool.
+fn transpose<T: Element>(from: &ArrayView2<'_, T>, to: &mut [T]) {
+    let (rows, columns) = from.dim();
+    let mut to = ArrayViewMut2::from_shape((columns, rows), to).expect("as many elements");
+    let from = from.t();
+    let parts = to.axis_chunks_iter_mut(Axis(0), TRANSPOSED).into_par_iter();
+    parts.zip(from.axis_chunks_iter(Axis(0), TRANSPOSED)).for_each(|(mut to, from)| {
+        copy_transposed(&from, &mut to);
+    });
+}
+
+/// The powers of the root of unity ω = exp(∓2πi/N): each the product of two out of two short tables,
+/// whose angles are exact before they are rounded once.
+struct Roots {
+    /// ω^(i M) and ω^j, for all i and for j below M.
+    coarse: Vec<Complex<f64>>,
+    fine: Vec<Complex<f64>>,
+}
+
+/// The elements of type `Complex<T>` that tables of roots take.
+pub(super) fn roots_len<T: Real>(len: usize) -> u64 {
+    let fine = len.isqrt() + 1;
+    let roots = (fine + len.div_ceil(fine)) as u64;
+    roots * (size_of::<Complex<f64>>() / size_of::<Complex<T>>()) as u64
+}
+
+impl Roots {
+    fn new(len: usize, direction: Direction) -> Self {
+        let count = len.isqrt() + 1;
+        let of = |power| {
+            let root = root(power, len);
+            if direction == Direction::Forward { root.conj() } else { root }
+        };
+        Self {
+            coarse: (0..len.div_ceil(count)).map(|index| of(index * count)).collect(),
+            fine: (0..count).map(of).collect(),
+        }
+    }
+
+    fn at(&self, power: usize) -> Complex<f64> {
+        let count = self.fine.len();
+        self.coarse[power / count] * self.fine[power % count]
+    }
+}
+
+/// exp(2πi power / len), from an angle of an eighth of the circle: so its parts are right to about a
+/// unit in the last place.
+#[expect(clippy::cast_precision_loss, reason = "lengths are far below 2^53")]
+fn root(power: usize, len: usize) -> Complex<f64> {
+    let (octant, rest) = (8 * power / len % 8, 8 * power % len);
+    let rest = if octant % 2 == 0 { rest } else { len - rest };
+    let (sine, cosine) = (FRAC_PI_4 * (rest as f64 / len as f64)).sin_cos();
+    let (re, im) = match octant {
+        0 => (cosine, sine),
+        1 => (sine, cosine),
+        2 => (-sine, cosine),
+        3 => (-cosine, sine),
+        4 => (-cosine, -sine),
+        5 => (-sine, -cosine),
+        6 => (sine, -cosine),
+        _ => (cosine, -sine),
+    };
+    Complex::new(re, im)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn roots_are_those_of_the_definition() {
+        for len in [1, 2, 3, 7, 8, 12, 1000, 1 << 21] {
+            let roots = Roots::new(len, Direction::Forward);
+            for power in (0..len).step_by(1 + len / 100) {
+                let angle = -std::f64::consts::TAU * power as f64 / len as f64;
+                let far = (roots.at(power) - Complex::cis(angle)).norm();
+                assert!(far < 2e-15, "{power} of {len}: {far:e}");
+            }
+        }
+        assert_eq!(root(1, 4), Complex::new(0.0, 1.0));
+        assert_eq!(root(4, 8), Complex::new(-1.0, 0.0));
+    }
+
+    #[test]
+    fn long_lengths_are_cut_into_the_most_even_factors() {
+        assert_eq!(factors(LONGEST), None);
+        assert_eq!(factors(1 << 28), Some((1 << 14, 1 << 14)));
+        assert_eq!(factors(3 << 20), Some((1536, 2048)));
+        assert_eq!(factors(4_194_301), None, "a prime");
+        assert_eq!(factors(2 * 1_048_583), None, "twice a prime above the longest");
+    }
+}
