@@ -196,7 +196,7 @@ impl<'a, D: Dimension> Fft<'a, D> {
     {
         let resources = resources.into();
         let layout = self.source.layout();
-        let axes = Axes::new(self.name, self.source, &self.axes)?;
+        let axes = Axes::new(self.name, self.source, &self.axes, None)?;
         let places = axes.places(&layout);
         let source = Grouped::new(self.source, &places);
         let mut sizes = Sizes::new::<T>(&axes, &source, resources);
@@ -395,6 +395,16 @@ where
         if in_place(mark.pass) && !mark.at_rest {
             run.go_on_from(Mark::default());
         }
+        self.run_each(run, passes, (source, between, sink))
+    }
+
+    fn run_each(
+        &self,
+        run: &mut Run<'_, '_>,
+        passes: &[TilePass],
+        (source, between, sink): Arrays<'_, T>,
+    ) -> Result<()> {
+        let last = passes.len() - 1;
         for (index, pass) in passes.iter().enumerate() {
             let tiling = &pass.tiles.tiling;
             let lanes = self.lanes_along(&pass.places, |place| place);
@@ -415,6 +425,31 @@ where
             })?;
         }
         Ok(())
+    }
+
+    /// Runs the passes of a plan for in place on an array, as a part of another run.
+    pub(crate) fn run_tiles_of(
+        &self,
+        run: &mut Run<'_, '_>,
+        array: &dyn Store<Complex<T>, D>,
+    ) -> Result<()> {
+        let Passes::Tiles(passes) = &self.passes else { unreachable!("a plan for in place") };
+        let groups = self.axes.places(&array.layout());
+        let array = Grouped::new(array, &groups);
+        self.run_each(run, passes, (&array, &array, &array))
+    }
+
+    /// The same from a source into an array.
+    pub(crate) fn run_tiles_into(
+        &self,
+        run: &mut Run<'_, '_>,
+        source: &dyn Source<Complex<T>, D>,
+        array: &dyn Store<Complex<T>, D>,
+    ) -> Result<()> {
+        let Passes::Tiles(passes) = &self.passes else { unreachable!("a plan for in place") };
+        let groups = (self.axes.places(&source.layout()), self.axes.places(&array.layout()));
+        let (source, array) = (Grouped::new(source, &groups.0), Grouped::new(array, &groups.1));
+        self.run_each(run, passes, (&source, &array, &array))
     }
 
     fn run_blocks(

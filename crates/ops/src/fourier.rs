@@ -2,7 +2,7 @@
 
 use num_complex::Complex;
 use outcore_storage::Element;
-use realfft::{RealFftPlanner, RealToComplex};
+use realfft::{ComplexToReal, RealFftPlanner, RealToComplex};
 use rustfft::{Fft, FftDirection, FftNum, FftPlanner};
 use std::sync::Arc;
 
@@ -18,6 +18,14 @@ pub trait Real: FftNum + num_traits::Float {
     /// The forward transform of a length from real numbers, to the first half of the frequencies.
     #[doc(hidden)]
     fn real_fft(len: usize) -> Arc<dyn RealToComplex<Self>>;
+
+    /// Its inverse.
+    #[doc(hidden)]
+    fn real_ifft(len: usize) -> Arc<dyn ComplexToReal<Self>>;
+
+    /// Complex numbers as pairs of real ones.
+    #[doc(hidden)]
+    fn parts(numbers: &mut [Complex<Self>]) -> &mut [Self];
 }
 
 macro_rules! real {
@@ -29,6 +37,14 @@ macro_rules! real {
 
             fn real_fft(len: usize) -> Arc<dyn RealToComplex<Self>> {
                 RealFftPlanner::new().plan_fft_forward(len)
+            }
+
+            fn real_ifft(len: usize) -> Arc<dyn ComplexToReal<Self>> {
+                RealFftPlanner::new().plan_fft_inverse(len)
+            }
+
+            fn parts(numbers: &mut [Complex<Self>]) -> &mut [Self] {
+                bytemuck::cast_slice_mut(numbers)
             }
         }
     };

@@ -6,8 +6,10 @@
 //! keeps results independent of the budget.
 
 mod four_step;
+mod real;
 
 pub(crate) use four_step::{FourStep, factors};
+pub(crate) use real::{FromHalf, ToHalf, half, real_cost};
 
 use ndarray::Dimension;
 use num_complex::Complex;

@@ -48,6 +48,7 @@ mod fourier;
 mod generate;
 mod grouped;
 mod histogram;
+mod irfft;
 #[doc(hidden)]
 pub mod kernels;
 mod lanes;
@@ -59,6 +60,7 @@ mod plan;
 mod quantile;
 mod reduce;
 mod reduce_rows;
+mod rfft;
 mod scan;
 mod stats;
 mod store;
@@ -84,6 +86,7 @@ pub use generate::{
     random_integers, random_normal, random_uniform,
 };
 pub use histogram::{Histogram, HistogramPlan, HistogramRequest, histogram};
+pub use irfft::{Irfft, IrfftPlan, irfft, irfftn};
 pub use map_tiles::{MapTiles, MapTilesPlan, map_tiles};
 pub use number::{Float, Number, Wide};
 pub use ordered::Ordered;
@@ -94,6 +97,7 @@ pub use reduce::{
     Reducer, SkipNan, Sum, Truth, Variance, reduce,
 };
 pub use reduce_rows::{dft2_bins, thumbnail};
+pub use rfft::{Rfft, RfftPlan, rfft, rfftn};
 pub use scan::{CumExtremum, CumProd, CumSum, Scan, ScanPlan, Scanner, scan};
 pub use stats::{Stats, StatsPlan, StatsRequest, stats};
 pub use store::{Store, StorePlan, store};

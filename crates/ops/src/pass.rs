@@ -1,6 +1,6 @@
 //! The passes that operations are made of: what is in a slot, and which windows go in and out.
 
-use ndarray::{ArrayView, ArrayViewMut, Dimension};
+use ndarray::{ArrayView, ArrayViewMut, Dimension, IxDyn};
 use outcore_storage::{Buffer, Element, Order, Source, Stored, Window};
 
 use crate::Result;
@@ -139,6 +139,80 @@ where
         let tile = Tile::new(&window, &mut slot.1, self.order);
         io.write(self.sink, &window, tile.view(), self.order)?;
         Ok(window.len() as u64 * self.written_bytes)
+    }
+}
+
+/// A pass whose kernel fills one tile from another that has another length along an axis. Tiles are
+/// whole along it, and in C order.
+pub(crate) struct AlongAxis<'a, A, B, K> {
+    pub(crate) tiling: &'a Tiling<IxDyn>,
+    /// The tiles in memory at a time.
+    pub(crate) slots: usize,
+    /// The axis, and its length in the sink.
+    pub(crate) axis: usize,
+    pub(crate) len: usize,
+    pub(crate) source: &'a dyn Source<A, IxDyn>,
+    pub(crate) sink: &'a dyn WriteShared<B, IxDyn>,
+    /// Called with the shape of the tile that was read.
+    pub(crate) kernel: K,
+}
+
+impl<A, B, K> AlongAxis<'_, A, B, K> {
+    fn sink_window(&self, index: usize) -> Window<IxDyn> {
+        let mut window = self.tiling.window(index);
+        window.shape[self.axis] = self.len;
+        window
+    }
+}
+
+impl<A: Element, B: Element, K: Sync> Resume for AlongAxis<'_, A, B, K> {
+    fn written(&self) -> Option<&dyn Durable> {
+        Some(&self.sink)
+    }
+}
+
+impl<A, B, K> Pass for AlongAxis<'_, A, B, K>
+where
+    A: Element,
+    B: Element,
+    K: Fn(&[usize], &mut [A], &mut [B]) + Sync,
+{
+    type Slot = (Buffer<A>, Buffer<B>);
+
+    fn tiles(&self) -> usize {
+        self.tiling.len()
+    }
+
+    fn slots(&self) -> usize {
+        self.slots
+    }
+
+    fn slot(&self) -> Self::Slot {
+        let mut tile = self.tiling.tile().clone();
+        let len = tile.slice().iter().product();
+        tile[self.axis] = self.len;
+        let sink_len = tile.slice().iter().product();
+        let (source, sink) = (self.source.layout().offset(), self.sink.layout().offset());
+        (Buffer::new(len, source), Buffer::new(sink_len, sink))
+    }
+
+    fn read(&self, index: usize, slot: &mut Self::Slot, io: &Io) -> Result<u64> {
+        let window = self.tiling.window(index);
+        let mut tile = Tile::new(&window, &mut slot.0, Order::C);
+        Ok(io.read(self.source, &window, tile.view_mut(), Order::C)?)
+    }
+
+    fn compute(&self, index: usize, (input, output): &mut Self::Slot) {
+        let window = self.tiling.window(index);
+        let (len, sink_len) = (window.len(), self.sink_window(index).len());
+        (self.kernel)(window.shape.slice(), &mut input[..len], &mut output[..sink_len]);
+    }
+
+    fn write(&self, index: usize, slot: &mut Self::Slot, io: &Io) -> Result<u64> {
+        let window = self.sink_window(index);
+        let tile = Tile::new(&window, &mut slot.1, Order::C);
+        io.write(self.sink, &window, tile.view(), Order::C)?;
+        Ok((window.len() * size_of::<B>()) as u64)
     }
 }
 

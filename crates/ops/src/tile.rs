@@ -15,7 +15,7 @@
 //!     └──────────────────┘
 //! ```
 
-use ndarray::{ArrayView, ArrayViewMut, ArrayViewMut2, Axis, Dimension, ShapeBuilder};
+use ndarray::{ArrayView, ArrayView2, ArrayViewMut, ArrayViewMut2, Axis, Dimension, ShapeBuilder};
 use outcore_storage::{Element, Order, Window};
 use rayon::prelude::*;
 use std::ops::RangeInclusive;
@@ -50,10 +50,6 @@ impl<'a, T: Element, D: Dimension> Tile<'a, T, D> {
     pub(crate) fn of_shape(shape: &'a D, buffer: &'a mut [T], order: Order) -> Self {
         let len = shape.slice().iter().product();
         Self { shape, elements: &mut buffer[..len], order }
-    }
-
-    pub(crate) fn len_of(&self, axis: usize) -> usize {
-        self.shape[axis]
     }
 
     pub(crate) fn elements_mut(&mut self) -> &mut [T] {
@@ -107,6 +103,57 @@ impl<'a, T: Element, D: Dimension> Tile<'a, T, D> {
             Order::F => self.shape.slice()[..axis].iter().product(),
         }
     }
+}
+
+/// Makes each lane of a tile in C order from the lane of another tile, which has another length along
+/// the axis, on all threads of the current pool. `inner` elements lie between neighbours of a lane.
+pub(crate) fn par_lanes_into<A: Element, B: Element>(
+    (from, from_len): (&mut [A], usize),
+    (to, to_len): (&mut [B], usize),
+    inner: usize,
+    gathered: &PerThread<(Vec<A>, Vec<B>)>,
+    each: impl Fn(&mut [A], &mut [B]) + Sync,
+) {
+    if inner == 1 {
+        let lanes = from.par_chunks_mut(from_len).zip(to.par_chunks_mut(to_len));
+        lanes.for_each(|(from, to)| each(from, to));
+        return;
+    }
+    let width = into_width::<A, B>(inner);
+    let blocks = from.par_chunks_mut(from_len * inner).zip(to.par_chunks_mut(to_len * inner));
+    blocks.for_each(|(from, to)| {
+        let from = ArrayView2::from_shape((from_len, inner), &*from).expect("a whole block");
+        let mut to = ArrayViewMut2::from_shape((to_len, inner), to).expect("a whole block");
+        let groups = to.axis_chunks_iter_mut(Axis(1), width).into_par_iter();
+        groups.zip(from.axis_chunks_iter(Axis(1), width)).for_each(|(mut to, from)| {
+            gathered.with(|(lanes, made)| {
+                let (pitch, made_pitch) = (lane_pitch::<A>(from_len), lane_pitch::<B>(to_len));
+                for (row, elements) in from.rows().into_iter().enumerate() {
+                    let places = lanes[row..].iter_mut().step_by(pitch);
+                    places.zip(elements).for_each(|(to, &from)| *to = from);
+                }
+                let pairs = lanes.chunks_exact_mut(pitch).zip(made.chunks_exact_mut(made_pitch));
+                for (from, to) in pairs.take(from.ncols()) {
+                    each(&mut from[..from_len], &mut to[..to_len]);
+                }
+                for (row, elements) in to.rows_mut().into_iter().enumerate() {
+                    let places = made[row..].iter().step_by(made_pitch);
+                    elements.into_iter().zip(places).for_each(|(to, &from)| *to = from);
+                }
+            });
+        });
+    });
+}
+
+/// The number of lanes that [`par_lanes_into`] gathers together.
+fn into_width<A, B>(inner: usize) -> usize {
+    group_len::<A>(inner).min(group_len::<B>(inner))
+}
+
+/// The elements of both types that one thread gathers for [`par_lanes_into`].
+pub(crate) fn into_lens<A, B>(from_len: usize, to_len: usize, inner: usize) -> (usize, usize) {
+    let width = if inner == 1 { 0 } else { into_width::<A, B>(inner) };
+    (width * lane_pitch::<A>(from_len), width * lane_pitch::<B>(to_len))
 }
 
 /// Gathers a group of neighbouring lanes, works on each by its number, and scatters them back.

@@ -26,6 +26,8 @@ pub(crate) struct Axes {
 }
 
 impl Axes {
+    /// Axes of length 1 have no place, unless one is `kept`.
+    ///
     /// # Errors
     ///
     /// If an axis does not exist, is named twice, or has length 0.
@@ -33,6 +35,7 @@ impl Axes {
         operation: &str,
         source: &(impl Stored<D> + ?Sized),
         axes: &[usize],
+        kept: Option<usize>,
     ) -> Result<Self> {
         let shape = source.shape();
         let lens = shape.slice();
@@ -51,9 +54,16 @@ impl Axes {
             }
         }
         let stays = |axis: usize| !axes.contains(&axis);
-        let groups = Groups::new(source, |one, next| stays(one) && stays(next));
-        let lens = groups.shape().slice().to_vec();
-        let groups = groups.axes().to_vec();
+        let mut groups: Vec<Vec<usize>> = Vec::new();
+        let placed = |axis: &usize| lens[*axis] != 1 || kept == Some(*axis);
+        for axis in source.axes().into_iter().filter(placed) {
+            match groups.last_mut() {
+                Some(group) if stays(group[0]) && stays(axis) => group.push(axis),
+                _ => groups.push(vec![axis]),
+            }
+        }
+        let product = |group: &Vec<usize>| group.iter().map(|&axis| lens[axis]).product();
+        let lens = groups.iter().map(product).collect();
         let transformed = (0..groups.len()).filter(|&place| !stays(groups[place][0])).collect();
         Ok(Self { groups, lens, transformed })
     }

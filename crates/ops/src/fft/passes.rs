@@ -39,6 +39,11 @@ where
         }
     }
 
+    /// The same of the elements of a tile of a shape.
+    pub(crate) fn apply_to(&self, shape: &[usize], elements: &mut [Complex<T>]) {
+        self.apply(&mut Tile::of_shape(&IxDyn(shape), elements, Order::C));
+    }
+
     /// The transform of rows that are one lane each, done by one thread.
     fn of_rows(&self) -> Option<&Lanes<T>> {
         let [lanes] = &self.lanes[..] else { return None };

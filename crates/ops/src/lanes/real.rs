@@ -1,0 +1,134 @@
+//! Transforms between lanes of real numbers and the halves of their spectra.
+//!
+//! The transform of real numbers is hermitian: frequency N - k is the conjugate of frequency k. So of
+//! N real numbers the first N/2 + 1 frequencies say all.
+
+use num_complex::Complex;
+use outcore_storage::Element;
+use realfft::{ComplexToReal, RealToComplex};
+use std::sync::Arc;
+
+use super::cost;
+use crate::fourier::Real;
+use crate::tile::{PerThread, into_lens, par_lanes_into};
+
+/// The number of frequencies that say all of the spectrum of so many real numbers.
+pub(crate) fn half(len: usize) -> usize {
+    len / 2 + 1
+}
+
+/// The forward transform of real lanes, times a scale.
+pub(crate) struct ToHalf<T: Real> {
+    fft: Arc<dyn RealToComplex<T>>,
+    scale: T,
+    gathered: PerThread<(Vec<T>, Vec<Complex<T>>)>,
+    scratch: PerThread<Vec<Complex<T>>>,
+}
+
+/// The inverse transform to real lanes, times a scale.
+pub(crate) struct FromHalf<T: Real> {
+    fft: Arc<dyn ComplexToReal<T>>,
+    scale: T,
+    gathered: PerThread<(Vec<Complex<T>>, Vec<T>)>,
+    scratch: PerThread<Vec<Complex<T>>>,
+}
+
+fn zeros<T: Clone + Default>(len: usize) -> Vec<T> {
+    vec![T::default(); len]
+}
+
+impl<T: Real + Element> ToHalf<T>
+where
+    Complex<T>: Element,
+{
+    /// For this many threads, and tiles with `inner` elements between those of a lane.
+    pub(crate) fn new(len: usize, scale: T, threads: usize, inner: usize) -> Self {
+        let fft = T::real_fft(len);
+        let lens = into_lens::<T, Complex<T>>(len, half(len), inner);
+        let gathered = PerThread::new(threads, || (zeros(lens.0), zeros(lens.1)));
+        let scratch = PerThread::new(threads, || zeros(fft.get_scratch_len()));
+        Self { fft, scale, gathered, scratch }
+    }
+
+    /// Transforms every lane of a tile, whose elements are lost.
+    pub(crate) fn apply(&self, from: &mut [T], to: &mut [Complex<T>], inner: usize) {
+        let len = self.fft.len();
+        let (from, to) = ((from, len), (to, half(len)));
+        par_lanes_into(from, to, inner, &self.gathered, |from, to| self.apply_to_lane(from, to));
+    }
+
+    /// Transforms one lane, in a thread of the current pool.
+    pub(crate) fn apply_to_lane(&self, from: &mut [T], to: &mut [Complex<T>]) {
+        self.scratch.with(|scratch| {
+            self.fft.process_with_scratch(from, to, scratch).expect("buffers of these lengths");
+        });
+        if self.scale != T::one() {
+            to.iter_mut().for_each(|x| *x = x.scale(self.scale));
+        }
+    }
+}
+
+impl<T: Real + Element> FromHalf<T>
+where
+    Complex<T>: Element,
+{
+    /// For this many threads, and tiles with `inner` elements between those of a lane.
+    pub(crate) fn new(len: usize, scale: T, threads: usize, inner: usize) -> Self {
+        let fft = T::real_ifft(len);
+        let lens = into_lens::<Complex<T>, T>(half(len), len, inner);
+        let gathered = PerThread::new(threads, || (zeros(lens.0), zeros(lens.1)));
+        let scratch = PerThread::new(threads, || zeros(fft.get_scratch_len()));
+        Self { fft, scale, gathered, scratch }
+    }
+
+    /// Transforms every lane of a tile, whose elements are lost.
+    pub(crate) fn apply(&self, from: &mut [Complex<T>], to: &mut [T], inner: usize) {
+        let len = self.fft.len();
+        let (from, to) = ((from, half(len)), (to, len));
+        par_lanes_into(from, to, inner, &self.gathered, |from, to| self.apply_to_lane(from, to));
+    }
+
+    /// Transforms one lane, in a thread of the current pool.
+    pub(crate) fn apply_to_lane(&self, from: &mut [Complex<T>], to: &mut [T]) {
+        let len = self.fft.len();
+        // What would have to be zero if the spectrum is one of real numbers is not looked at.
+        from[0].im = T::zero();
+        if len.is_multiple_of(2) {
+            from[len / 2].im = T::zero();
+        }
+        self.scratch.with(|scratch| {
+            self.fft.process_with_scratch(from, to, scratch).expect("buffers of these lengths");
+        });
+        if self.scale != T::one() {
+            to.iter_mut().for_each(|x| *x = *x * self.scale);
+        }
+    }
+}
+
+/// Upper bounds of what either transform holds: tables, and for each thread what it gathers and its
+/// scratch; in bytes.
+pub(crate) fn real_cost<T: Real>(len: usize, inner: usize) -> (u64, u64) {
+    let complex = size_of::<Complex<T>>() as u64;
+    let whole = if len.is_multiple_of(2) { len / 2 } else { len };
+    let (tables, scratch) = cost(whole);
+    // Half as many factors put the halves together; an odd length needs a lane besides.
+    let (tables, scratch) = (tables + len as u64 / 2 + 64, scratch + whole as u64 + 64);
+    let (reals, halves) = into_lens::<T, Complex<T>>(len, half(len), inner);
+    let gathered = (reals * size_of::<T>()) as u64 + halves as u64 * complex;
+    (tables * complex, scratch * complex + gathered)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_estimated_scratch_is_an_upper_bound() {
+        for len in (1..1000).chain([4096, 5239, 10007, 65536, 65537, 99_991, 199_982]) {
+            let (forward, inverse) = (f32::real_fft(len), f32::real_ifft(len));
+            let most = forward.get_scratch_len().max(inverse.get_scratch_len()) as u64;
+            let (_, bytes) = real_cost::<f32>(len, 1);
+            assert!(most * 8 <= bytes, "length {len}");
+        }
+    }
+}
