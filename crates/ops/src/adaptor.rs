@@ -14,7 +14,8 @@ pub use zip::{Zip2, Zip3, Zip4};
 
 use ndarray::{ArrayViewMut, Dimension, IntoDimension, Slice};
 use outcore_storage::{
-    Broadcast, Element, Layout, Permuted, Reshaped, Result, Sink, Sliced, Source, Stored, Window,
+    Broadcast, Element, Layout, Permuted, Reshaped, Result, Runs, Sink, Sliced, Source, Stored,
+    Window,
 };
 
 /// A source, or a reference to one, with adaptors: methods that ndarray's arrays have too, but lazy.
@@ -214,6 +215,10 @@ impl<D: Dimension, S: Stored<D>> Stored<D> for Lazy<S> {
         self.0.copies()
     }
 
+    fn has_runs(&self) -> bool {
+        self.0.has_runs()
+    }
+
     fn run_bytes(&self, window: &Window<D>) -> u64 {
         self.0.run_bytes(window)
     }
@@ -222,6 +227,10 @@ impl<D: Dimension, S: Stored<D>> Stored<D> for Lazy<S> {
 impl<T, D: Dimension, S: Source<T, D>> Source<T, D> for Lazy<S> {
     fn read_tile(&self, window: &Window<D>, tile: ArrayViewMut<'_, T, D>) -> Result<()> {
         self.0.read_tile(window, tile)
+    }
+
+    fn read_runs(&self, runs: Runs, elements: &mut [T]) -> Result<()> {
+        self.0.read_runs(runs, elements)
     }
 }
 

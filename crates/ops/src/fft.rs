@@ -18,6 +18,8 @@
 pub(crate) mod axes;
 pub(crate) mod between;
 pub(crate) mod blocks;
+mod in_shape;
+mod long;
 pub(crate) mod passes;
 pub(crate) mod sizes;
 pub(crate) mod tiles;
@@ -30,6 +32,7 @@ use std::fmt;
 use self::axes::Axes;
 use self::between::{Between, Cuts, Store};
 use self::blocks::Blocks;
+use self::long::LongRequest;
 use self::passes::{Columns, Rows, Transforms};
 use self::sizes::{Passes, Sizes, TilePass};
 use crate::control::Control;
@@ -201,6 +204,9 @@ impl<'a, D: Dimension> Fft<'a, D> {
         let source = Grouped::new(self.source, &places);
         let mut sizes = Sizes::new::<T>(&axes, &source, resources);
         sizes.in_place = self.in_place;
+        if !self.in_place && !self.real_part {
+            sizes.long = LongRequest::new::<T>(&axes, &source, resources);
+        }
         if self.real_part {
             sizes.written /= 2;
         }
@@ -225,7 +231,11 @@ impl<'a, D: Dimension> Fft<'a, D> {
             resources,
             output_bytes: len * written,
             // A single pass needs no scratch: the tile is the intermediate result.
-            scratch_bytes: if self.real_part && passes.len() > 1 { len * element } else { 0 },
+            scratch_bytes: if passes.len() > 1 && (self.real_part || cut.is_long()) {
+                len * element
+            } else {
+                0
+            },
             kept_bytes,
             passes,
         };
@@ -286,7 +296,8 @@ where
     /// # Errors
     ///
     /// If a shape differs from the plan's, reading or writing fails, or the caller cancels. The
-    /// source is unharmed; the sink's contents are then unspecified. With a journal a later run goes on
+    /// source is unharmed; the sink's contents are then unspecified. If the plan needs a scratch array,
+    /// for a lane that is longer than the budget: see [`run_through`](Self::run_through). With a journal a later run goes on
     /// with them; one that was killed after its first pass reads the source once more.
     pub fn run<R, S>(&self, source: &R, sink: &mut S, control: Control<'_>) -> Result<Report>
     where
@@ -294,6 +305,11 @@ where
         S: Source<Complex<T>, D> + Sink<Complex<T>, D>,
     {
         self.check(&[&source.shape(), &sink.shape()])?;
+        if self.passes.is_long() {
+            let (operation, bytes) = (&self.plan.operation, self.plan.scratch_bytes);
+            let reason = format!("{operation} needs a scratch array of {bytes} bytes");
+            return Err(Error::Shape(reason));
+        }
         let sink = Shared::new(sink);
         self.run_passes(source, &sink, &sink, Home::Sink, control)
     }
@@ -376,6 +392,10 @@ where
                 let source = Grouped::new(source, &sets.0);
                 let (between, sink) = (Grouped::new(between, &sets.1), Grouped::new(sink, &sets.2));
                 self.run_blocks(&mut run, (blocks, *split), (&source, &between, &sink), home)?;
+            }
+            Passes::Long(long) => {
+                let arrays = (source, between, sink);
+                long.0.run(&mut run, &self.lanes[0], self.threads(), arrays)?;
             }
         }
         Ok(run.finish())

@@ -14,7 +14,7 @@
 //! anywhere; one that works along an axis sees at most three: those outside, the axis, those inside.
 
 use ndarray::{Array, ArrayView, ArrayViewD, ArrayViewMutD, Dimension, IxDyn};
-use outcore_storage::{Layout, Order, Result, STAGING_LEN, Source, Stored, Window};
+use outcore_storage::{Layout, Order, Result, Runs, STAGING_LEN, Source, Stored, Window};
 use std::marker::PhantomData;
 use std::ops::Range;
 
@@ -199,6 +199,11 @@ impl<S: Stored<D> + ?Sized, D: Dimension> Stored<IxDyn> for Grouped<'_, S, D> {
         self.array.copies()
     }
 
+    /// Groups are in the order of the file, but for an array of another order than they are from.
+    fn has_runs(&self) -> bool {
+        self.array.has_runs() && self.in_order_of_file()
+    }
+
     fn run_bytes(&self, window: &Window<IxDyn>) -> u64 {
         let boxes = self.groups.boxes(window).into_iter();
         boxes.map(|part| self.array.run_bytes(&self.groups.ungrouped(&part))).max().unwrap_or(0)
@@ -230,6 +235,19 @@ where
         }
         Ok(())
     }
+
+    fn read_runs(&self, runs: Runs, elements: &mut [T]) -> Result<()> {
+        self.array.read_runs(runs, elements)
+    }
+}
+
+impl<S: Stored<D> + ?Sized, D: Dimension> Grouped<'_, S, D> {
+    fn in_order_of_file(&self) -> bool {
+        let shape = self.array.shape();
+        let axes = self.array.axes().into_iter().filter(|&axis| shape[axis] != 1);
+        let groups = self.groups.axes.iter().flatten().copied().filter(|&axis| shape[axis] != 1);
+        axes.eq(groups)
+    }
 }
 
 impl<T, S, D> WriteShared<T, IxDyn> for Grouped<'_, S, D>
@@ -254,6 +272,10 @@ where
             self.array.write(&target, view)?;
         }
         Ok(())
+    }
+
+    fn write_runs(&self, runs: Runs, elements: &[T]) -> Result<()> {
+        self.array.write_runs(runs, elements)
     }
 
     fn sync(&self) -> Result<()> {

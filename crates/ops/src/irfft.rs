@@ -425,6 +425,7 @@ impl Splitting<'_> {
             len,
             pitch: len,
             mirrored: false,
+            fixed: None,
             element: self.costs.element,
             read: self.costs.read,
             output_bytes: self.output_bytes,

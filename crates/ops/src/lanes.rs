@@ -8,7 +8,7 @@
 mod four_step;
 mod real;
 
-pub(crate) use four_step::{FourStep, factors};
+pub(crate) use four_step::{FourStep, factors, roots_len, transpose};
 pub(crate) use real::{FromHalf, ToHalf, half, real_cost};
 
 use ndarray::Dimension;
@@ -63,6 +63,13 @@ where
         Self { gathered: buffer(most.gathered), fft: buffer(fft), long }
     }
 
+    /// Scratch of some lengths for each thread: for what is gathered, and for RustFFT.
+    pub(crate) fn of_lens(threads: usize, gathered: usize, fft: u64) -> Self {
+        let fft = usize::try_from(fft).expect("within a budget");
+        let buffer = |len| PerThread::new(threads, || vec![Complex::default(); len]);
+        Self { gathered: buffer(gathered), fft: buffer(fft), long: Mutex::new(Vec::new()) }
+    }
+
     pub(crate) fn gathered(&self) -> &PerThread<Vec<Complex<T>>> {
         &self.gathered
     }
@@ -103,6 +110,14 @@ where
         match &self.algorithm {
             Algorithm::Whole(fft) => fft.len(),
             Algorithm::FourStep(fft) => fft.len(),
+        }
+    }
+
+    /// The transform of a lane that is cut in two.
+    pub(crate) fn four_step(&self) -> Option<&FourStep<T>> {
+        match &self.algorithm {
+            Algorithm::FourStep(fft) => Some(fft),
+            Algorithm::Whole(_) => None,
         }
     }
 
@@ -169,7 +184,8 @@ where
         self.scale(lane);
     }
 
-    fn scale(&self, lane: &mut [Complex<T>]) {
+    /// Multiplies by the scale.
+    pub(crate) fn scale(&self, lane: &mut [Complex<T>]) {
         if self.scale != T::one() {
             for element in lane {
                 *element = element.scale(self.scale);
@@ -204,7 +220,7 @@ impl LaneCost {
         };
         let (columns, rows) = (cost(one), cost(other));
         Self {
-            tables: columns.0 + rows.0 + four_step::roots_len::<T>(len),
+            tables: columns.0 + rows.0 + roots_len::<T>(len),
             gathered: gathered(one, other),
             fft: columns.1.max(rows.1),
             shared: len as u64 * if inner == 1 { 1 } else { 2 },

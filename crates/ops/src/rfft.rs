@@ -309,6 +309,7 @@ impl<D: Dimension> Planning<'_, D> {
             len,
             pitch,
             mirrored: true,
+            fixed: None,
             element: costs.element,
             read: costs.read,
             output_bytes: self.made.bytes(),

@@ -5,7 +5,7 @@
 //! few threads that do nothing else copy the pieces.
 
 use ndarray::{ArrayView, ArrayViewMut, Axis, Dimension};
-use outcore_storage::{Layout, Order, Result, STAGING_BYTES, Sink, Source, Stored, Window};
+use outcore_storage::{Layout, Order, Result, Runs, STAGING_BYTES, Sink, Source, Stored, Window};
 use rayon::ThreadPool;
 use rayon::prelude::*;
 use std::ops::RangeInclusive;
@@ -198,6 +198,9 @@ fn halves<D: Dimension>(
 pub(crate) trait WriteShared<T, D: Dimension>: Stored<D> + Sync {
     fn write(&self, window: &Window<D>, tile: ArrayView<'_, T, D>) -> Result<()>;
 
+    /// Writes runs of elements, counted in the order of the file.
+    fn write_runs(&self, runs: Runs, elements: &[T]) -> Result<()>;
+
     /// Makes durable what has been written.
     fn sync(&self) -> Result<()>;
 }
@@ -229,6 +232,15 @@ impl<T, D: Dimension, S: Sink<T, D>> WriteShared<T, D> for Shared<'_, S> {
         self.0.write().unwrap_or_else(PoisonError::into_inner).write_tile(window, tile)
     }
 
+    fn write_runs(&self, runs: Runs, elements: &[T]) -> Result<()> {
+        let reader = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(result) = reader.write_runs_shared(runs.clone(), elements) {
+            return result;
+        }
+        drop(reader);
+        self.0.write().unwrap_or_else(PoisonError::into_inner).write_runs(runs, elements)
+    }
+
     fn sync(&self) -> Result<()> {
         self.0.read().unwrap_or_else(PoisonError::into_inner).sync()
     }
@@ -247,6 +259,10 @@ impl<D: Dimension, S: Stored<D>> Stored<D> for Shared<'_, S> {
         self.0.read().unwrap_or_else(PoisonError::into_inner).copies()
     }
 
+    fn has_runs(&self) -> bool {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).has_runs()
+    }
+
     fn read_bytes(&self, window: &Window<D>) -> u64 {
         self.0.read().unwrap_or_else(PoisonError::into_inner).read_bytes(window)
     }
@@ -255,5 +271,9 @@ impl<D: Dimension, S: Stored<D>> Stored<D> for Shared<'_, S> {
 impl<T, D: Dimension, S: Source<T, D> + Send> Source<T, D> for Shared<'_, S> {
     fn read_tile(&self, window: &Window<D>, tile: ArrayViewMut<'_, T, D>) -> Result<()> {
         self.0.read().unwrap_or_else(PoisonError::into_inner).read_tile(window, tile)
+    }
+
+    fn read_runs(&self, runs: Runs, elements: &mut [T]) -> Result<()> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).read_runs(runs, elements)
     }
 }

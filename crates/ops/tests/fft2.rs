@@ -99,7 +99,7 @@ where
     let plan = case.plan::<T>(&case.request(&field));
     let mut spectrum = in_order(&Array2::zeros(case.shape), case.sink_order);
     plan.run(&field, &mut spectrum, Control::new()).unwrap();
-    let far = error::<T, W>(&spectrum, &expected);
+    let far = error::<T, W, _>(&spectrum, &expected);
     assert!(far <= bound, "error {far:e}, bound {bound:e}, {}", far / bound);
 
     let plan = case.plan::<T>(&case.request(&field).in_place());
@@ -196,7 +196,7 @@ where
         let mut spectrum = Array2::zeros(shape);
         let plan = support::tightest::<N::Real>(&fft2(&source), 1);
         plan.run(&source, &mut spectrum, Control::new()).unwrap();
-        let far = error::<N::Real, Double2>(&spectrum, &expected);
+        let far = error::<N::Real, Double2, _>(&spectrum, &expected);
         let bound = bound::<N::Real>(shape);
         assert!(far <= bound, "{}: error {far:e}, bound {bound:e}", N::DTYPE);
     }

@@ -263,7 +263,7 @@ fn the_accuracy_of_tiny_transforms_is_as_promised() {
         let errors = tiles.map(|(input, output)| {
             let expected =
                 definition::<f32, f64>(&input.to_owned(), Direction::Forward, Norm::Backward);
-            error::<f32, f64>(&output.to_owned(), &expected)
+            error::<f32, f64, _>(&output.to_owned(), &expected)
         });
         let worst = errors.fold(0.0, f64::max);
         let bound = support::bound::<f32>(tile);

@@ -16,8 +16,8 @@ use crate::direct::{DirectFile, Failed, PAGE};
 use crate::dirty::Dirty;
 use crate::element::swap_bytes;
 use crate::{
-    ByteOrder, Element, Error, ErrorKind, FileState, Format, Layout, Options, Order, Result, Sink,
-    Source, Stored, Window,
+    ByteOrder, Element, Error, ErrorKind, FileState, Format, Layout, Options, Order, Result, Runs,
+    Sink, Source, Stored, Window,
 };
 
 /// Bytes that one call holds besides the caller's tile, where the tile cannot be read or written in
@@ -175,7 +175,7 @@ impl<T: Element, D: Dimension> FileArray<T, D, ReadWrite> {
         self.check_poison()?;
         window.check(self.layout.shape(), &tile.raw_dim()).map_err(|kind| self.error(kind))?;
         if let Some(elements) = packed(&tile, self.layout.order()) {
-            return self.write_packed(window, elements);
+            return self.write_packed(self.layout.runs(window), elements);
         }
         let mut staging = vec![T::default(); window.len().min(self.staging_len())];
         self.write_staged(window, tile, &mut staging)
@@ -197,24 +197,22 @@ impl<T: Element, D: Dimension> FileArray<T, D, ReadWrite> {
         }
         let elements = &mut staging[..window.len()];
         view_mut(elements, window, self.layout.order()).assign(&tile);
-        self.write_packed(window, elements)
+        self.write_packed(self.layout.runs(window), elements)
     }
 
-    fn write_packed(&self, window: &Window<D>, elements: &[T]) -> Result<()> {
-        let runs = self.layout.runs(window);
-        let run_len = runs.run_len().max(1);
+    fn write_packed(&self, all: Runs, elements: &[T]) -> Result<()> {
+        let run_len = all.run_len().max(1);
         let native = self.byte_order == ByteOrder::NATIVE || T::DTYPE.bytes() == 1;
         if let Some(direct) = self.direct_for(run_len).filter(|_| native) {
-            let runs = runs.zip(elements.chunks_exact(run_len));
+            let runs = all.clone().zip(elements.chunks_exact(run_len));
             let runs = runs.map(|(start, run)| (self.byte_of(start), T::as_bytes(run)));
             match direct.write(&self.file, runs) {
                 Err(failed) if failed.is_refusal() => self.give_up_direct(direct, &failed),
                 outcome => return outcome.map_err(|failed| self.failed("write", &failed)),
             }
         }
-        let runs = self.layout.runs(window);
         let mut swapped = Vec::new();
-        for (start, run) in runs.zip(elements.chunks_exact(run_len)) {
+        for (start, run) in all.zip(elements.chunks_exact(run_len)) {
             if native {
                 self.write_at(T::as_bytes(run), self.byte_of(start))?;
                 continue;
@@ -336,7 +334,7 @@ impl<T: Element, D: Dimension, A: Access> FileArray<T, D, A> {
             Error::io(&self.path, action, io::Error::new(io::ErrorKind::OutOfMemory, error))
         })?;
         elements.resize(window.len(), T::default());
-        self.read_packed(&window, &mut elements)?;
+        self.read_packed(self.layout.runs(&window), &mut elements)?;
         let shape = window.shape.set_f(self.layout.order() == Order::F);
         Ok(Array::from_shape_vec(shape, elements).expect("as many elements as the window has"))
     }
@@ -356,17 +354,16 @@ impl<T: Element, D: Dimension, A: Access> FileArray<T, D, A> {
             return self.read_staged(&high, high_tile, staging);
         }
         let elements = &mut staging[..window.len()];
-        self.read_packed(window, elements)?;
+        self.read_packed(self.layout.runs(window), elements)?;
         tile.assign(&view_mut(elements, window, self.layout.order()));
         Ok(())
     }
 
-    fn read_packed(&self, window: &Window<D>, elements: &mut [T]) -> Result<()> {
-        let runs = self.layout.runs(window);
-        let run_len = runs.run_len().max(1);
+    fn read_packed(&self, all: Runs, elements: &mut [T]) -> Result<()> {
+        let run_len = all.run_len().max(1);
         if let (Some(direct), Some(bytes)) = (self.direct_for(run_len), T::as_bytes_mut(elements)) {
             let run_bytes = run_len * self.layout.element_bytes();
-            let runs = runs.zip(bytes.chunks_exact_mut(run_bytes));
+            let runs = all.clone().zip(bytes.chunks_exact_mut(run_bytes));
             match direct.read(runs.map(|(start, run)| (self.byte_of(start), run))) {
                 Ok(()) => {
                     self.to_native(elements);
@@ -376,8 +373,7 @@ impl<T: Element, D: Dimension, A: Access> FileArray<T, D, A> {
                 Err(failed) => return Err(self.failed("read", &failed)),
             }
         }
-        let runs = self.layout.runs(window);
-        for (start, run) in runs.zip(elements.chunks_exact_mut(run_len)) {
+        for (start, run) in all.zip(elements.chunks_exact_mut(run_len)) {
             self.read_run(self.byte_of(start), run)?;
         }
         Ok(())
@@ -461,6 +457,19 @@ impl<T: Element, D: Dimension, A: Access> FileArray<T, D, A> {
         if now == opened { outcome } else { Err(self.error(ErrorKind::Changed { opened, now })) }
     }
 
+    /// Refuses runs that reach outside the array, or are not as many elements as a tile.
+    fn check_runs(&self, runs: &Runs, tile_len: usize) -> Result<()> {
+        let (len, count) = (runs.run_len(), runs.len());
+        let end = runs.clone().last().unwrap_or(0) + len;
+        if count * len == tile_len && end <= self.layout.len() {
+            return Ok(());
+        }
+        let all = self.layout.len();
+        let reason =
+            format!("{count} runs of {len} elements up to {end}, of {all}, for {tile_len}");
+        Err(self.error(ErrorKind::Unsupported(reason)))
+    }
+
     fn byte_of(&self, element: usize) -> u64 {
         self.layout.offset() + element as u64 * self.layout.element_bytes() as u64
     }
@@ -478,16 +487,25 @@ impl<T: Element, D: Dimension, A: Access> Stored<D> for FileArray<T, D, A> {
     fn layout(&self) -> Layout<D> {
         self.layout.clone()
     }
+
+    fn has_runs(&self) -> bool {
+        true
+    }
 }
 
 impl<T: Element, D: Dimension, A: Access> Source<T, D> for FileArray<T, D, A> {
     fn read_tile(&self, window: &Window<D>, mut tile: ArrayViewMut<'_, T, D>) -> Result<()> {
         window.check(self.layout.shape(), &tile.raw_dim()).map_err(|kind| self.error(kind))?;
         if let Some(elements) = packed_mut(&mut tile, self.layout.order()) {
-            return self.unless_changed(self.read_packed(window, elements));
+            return self.unless_changed(self.read_packed(self.layout.runs(window), elements));
         }
         let mut staging = vec![T::default(); window.len().min(self.staging_len())];
         self.unless_changed(self.read_staged(window, tile, &mut staging))
+    }
+
+    fn read_runs(&self, runs: Runs, elements: &mut [T]) -> Result<()> {
+        self.check_runs(&runs, elements.len())?;
+        self.unless_changed(self.read_packed(runs, elements))
     }
 }
 
@@ -502,6 +520,17 @@ impl<T: Element, D: Dimension> Sink<T, D> for FileArray<T, D, ReadWrite> {
         tile: ArrayView<'_, T, D>,
     ) -> Option<Result<()>> {
         Some(self.write_shared(window, tile))
+    }
+
+    fn write_runs(&mut self, runs: Runs, elements: &[T]) -> Result<()> {
+        self.check_poison()?;
+        self.check_runs(&runs, elements.len())?;
+        self.write_packed(runs, elements)
+    }
+
+    fn write_runs_shared(&self, runs: Runs, elements: &[T]) -> Option<Result<()>> {
+        let written = self.check_poison().and_then(|()| self.check_runs(&runs, elements.len()));
+        Some(written.and_then(|()| self.write_packed(runs, elements)))
     }
 
     fn sync(&self) -> Result<()> {

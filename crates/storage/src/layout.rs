@@ -160,9 +160,27 @@ pub struct Runs {
 }
 
 impl Runs {
+    /// A single run.
+    pub fn one(start: usize, run_len: usize) -> Self {
+        let none = Vec::new;
+        let (index, extent, strides) = (none(), none(), none());
+        Self { next: start, run_len, remaining: 1, index, extent, strides }
+    }
+
     /// The number of elements in each run.
     pub fn run_len(&self) -> usize {
         self.run_len
+    }
+
+    /// Takes the next so many runs, or as many as there are.
+    #[must_use]
+    pub fn take_runs(&mut self, count: usize) -> Self {
+        let mut taken = self.clone();
+        taken.remaining = count.min(self.remaining);
+        if let Some(last) = taken.remaining.checked_sub(1) {
+            self.nth(last);
+        }
+        taken
     }
 }
 

@@ -20,7 +20,7 @@ use std::sync::atomic::Ordering;
 use crate::journal::{self, beside};
 use crate::options::{Locked, absolute, length};
 use crate::{
-    Element, Error, ErrorKind, FileArrayMut, Format, Journal, Layout, Options, Result, Sink,
+    Element, Error, ErrorKind, FileArrayMut, Format, Journal, Layout, Options, Result, Runs, Sink,
     Source, Stored, Window, Work,
 };
 
@@ -262,11 +262,19 @@ impl<T: Element, D: Dimension> Stored<D> for Output<T, D> {
     fn layout(&self) -> Layout<D> {
         self.array.layout()
     }
+
+    fn has_runs(&self) -> bool {
+        true
+    }
 }
 
 impl<T: Element, D: Dimension> Source<T, D> for Output<T, D> {
     fn read_tile(&self, window: &Window<D>, tile: ArrayViewMut<'_, T, D>) -> Result<()> {
         self.array.read_tile(window, tile)
+    }
+
+    fn read_runs(&self, runs: Runs, elements: &mut [T]) -> Result<()> {
+        self.array.read_runs(runs, elements)
     }
 }
 
@@ -281,6 +289,14 @@ impl<T: Element, D: Dimension> Sink<T, D> for Output<T, D> {
         tile: ArrayView<'_, T, D>,
     ) -> Option<Result<()>> {
         self.array.write_tile_shared(window, tile)
+    }
+
+    fn write_runs(&mut self, runs: Runs, elements: &[T]) -> Result<()> {
+        self.array.write_runs(runs, elements)
+    }
+
+    fn write_runs_shared(&self, runs: Runs, elements: &[T]) -> Option<Result<()>> {
+        self.array.write_runs_shared(runs, elements)
     }
 
     fn sync(&self) -> Result<()> {

@@ -6,7 +6,7 @@
 
 use ndarray::{ArrayBase, ArrayView, ArrayViewMut, Data, DataMut, Dimension};
 
-use crate::{Error, Layout, Order, Result, Window};
+use crate::{Error, ErrorKind, Layout, Order, Result, Runs, Window};
 
 /// Something with a shape, whose elements lie somewhere in some order.
 pub trait Stored<D: Dimension> {
@@ -36,6 +36,12 @@ pub trait Stored<D: Dimension> {
         0
     }
 
+    /// Whether elements can be had in runs in the order of the file, whatever the shape; see
+    /// [`Source::read_runs`].
+    fn has_runs(&self) -> bool {
+        false
+    }
+
     /// The bytes of each contiguous run that a window is made of.
     fn run_bytes(&self, window: &Window<D>) -> u64 {
         let layout = self.layout();
@@ -52,6 +58,17 @@ pub trait Source<T, D: Dimension>: Stored<D> + Sync {
     /// If the window reaches outside the array, the tile has another shape, or reading fails; the
     /// tile's contents are then unspecified.
     fn read_tile(&self, window: &Window<D>, tile: ArrayViewMut<'_, T, D>) -> Result<()>;
+
+    /// Copies runs of elements, counted in the order of the file, one after another: what a window of
+    /// the same elements in another shape is made of. For algorithms that cut an axis in two.
+    ///
+    /// # Errors
+    ///
+    /// If a run reaches outside the array, reading fails, or the source
+    /// [has no runs](Stored::has_runs).
+    fn read_runs(&self, _runs: Runs, _elements: &mut [T]) -> Result<()> {
+        Err(without_runs())
+    }
 }
 
 /// What operations write to.
@@ -87,6 +104,32 @@ pub trait Sink<T, D: Dimension>: Stored<D> + Send + Sync {
     fn sync(&self) -> Result<()> {
         Ok(())
     }
+
+    /// Writes runs of elements, counted in the order of the file, that lie one after another.
+    ///
+    /// # Errors
+    ///
+    /// If a run reaches outside the array, writing fails, or the sink [has no runs](Stored::has_runs).
+    fn write_runs(&mut self, _runs: Runs, _elements: &[T]) -> Result<()> {
+        Err(without_runs())
+    }
+
+    /// The same through a shared reference; `None` as of [`write_tile_shared`](Self::write_tile_shared).
+    ///
+    /// # Errors
+    ///
+    /// As [`write_runs`](Self::write_runs).
+    fn write_runs_shared(&self, _runs: Runs, _elements: &[T]) -> Option<Result<()>> {
+        None
+    }
+}
+
+fn outside() -> Error {
+    Error::without_path(ErrorKind::Unsupported("a run that reaches outside the array".to_owned()))
+}
+
+fn without_runs() -> Error {
+    Error::without_path(ErrorKind::Unsupported("elements that do not lie in a row".to_owned()))
 }
 
 /// A layout alone is enough to plan with.
@@ -113,6 +156,10 @@ impl<S: Stored<D> + ?Sized, D: Dimension> Stored<D> for &S {
         (**self).copies()
     }
 
+    fn has_runs(&self) -> bool {
+        (**self).has_runs()
+    }
+
     fn run_bytes(&self, window: &Window<D>) -> u64 {
         (**self).run_bytes(window)
     }
@@ -135,6 +182,10 @@ impl<S: Stored<D> + ?Sized, D: Dimension> Stored<D> for &mut S {
         (**self).copies()
     }
 
+    fn has_runs(&self) -> bool {
+        (**self).has_runs()
+    }
+
     fn run_bytes(&self, window: &Window<D>) -> u64 {
         (**self).run_bytes(window)
     }
@@ -144,11 +195,19 @@ impl<T, S: Source<T, D> + ?Sized, D: Dimension> Source<T, D> for &S {
     fn read_tile(&self, window: &Window<D>, tile: ArrayViewMut<'_, T, D>) -> Result<()> {
         (**self).read_tile(window, tile)
     }
+
+    fn read_runs(&self, runs: Runs, elements: &mut [T]) -> Result<()> {
+        (**self).read_runs(runs, elements)
+    }
 }
 
 impl<T, S: Source<T, D> + ?Sized, D: Dimension> Source<T, D> for &mut S {
     fn read_tile(&self, window: &Window<D>, tile: ArrayViewMut<'_, T, D>) -> Result<()> {
         (**self).read_tile(window, tile)
+    }
+
+    fn read_runs(&self, runs: Runs, elements: &mut [T]) -> Result<()> {
+        (**self).read_runs(runs, elements)
     }
 }
 
@@ -168,6 +227,14 @@ impl<T, S: Sink<T, D> + ?Sized, D: Dimension> Sink<T, D> for &mut S {
     fn sync(&self) -> Result<()> {
         (**self).sync()
     }
+
+    fn write_runs(&mut self, runs: Runs, elements: &[T]) -> Result<()> {
+        (**self).write_runs(runs, elements)
+    }
+
+    fn write_runs_shared(&self, runs: Runs, elements: &[T]) -> Option<Result<()>> {
+        (**self).write_runs_shared(runs, elements)
+    }
 }
 
 impl<S: Data, D: Dimension> Stored<D> for ArrayBase<S, D> {
@@ -176,6 +243,10 @@ impl<S: Data, D: Dimension> Stored<D> for ArrayBase<S, D> {
         let order = if fortran { Order::F } else { Order::C };
         Layout::new(self.raw_dim(), order, size_of::<S::Elem>(), 0)
             .expect("ndarray allows no array that cannot be counted")
+    }
+
+    fn has_runs(&self) -> bool {
+        self.as_slice_memory_order().is_some()
     }
 }
 
@@ -190,6 +261,15 @@ where
         tile.assign(&self.slice_each_axis(|axis| window.slice(axis.axis.index())));
         Ok(())
     }
+
+    fn read_runs(&self, runs: Runs, elements: &mut [T]) -> Result<()> {
+        let all = self.as_slice_memory_order().ok_or_else(without_runs)?;
+        let len = runs.run_len();
+        for (start, to) in runs.zip(elements.chunks_exact_mut(len)) {
+            to.clone_from_slice(all.get(start..start + len).ok_or_else(outside)?);
+        }
+        Ok(())
+    }
 }
 
 impl<T, S, D> Sink<T, D> for ArrayBase<S, D>
@@ -201,6 +281,15 @@ where
     fn write_tile(&mut self, window: &Window<D>, tile: ArrayView<'_, T, D>) -> Result<()> {
         window.check(&self.raw_dim(), &tile.raw_dim()).map_err(Error::without_path)?;
         self.slice_each_axis_mut(|axis| window.slice(axis.axis.index())).assign(&tile);
+        Ok(())
+    }
+
+    fn write_runs(&mut self, runs: Runs, elements: &[T]) -> Result<()> {
+        let all = self.as_slice_memory_order_mut().ok_or_else(without_runs)?;
+        let len = runs.run_len();
+        for (start, from) in runs.zip(elements.chunks_exact(len)) {
+            all.get_mut(start..start + len).ok_or_else(outside)?.clone_from_slice(from);
+        }
         Ok(())
     }
 }

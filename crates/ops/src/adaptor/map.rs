@@ -1,7 +1,9 @@
 //! A function of every element.
 
 use ndarray::{Array, ArrayView, ArrayViewMut, Dimension, Zip};
-use outcore_storage::{Element, Layout, Order, Result, Sink, Source, Stored, Window};
+use outcore_storage::{
+    Element, Layout, Order, Result, Runs, STAGING_BYTES, Sink, Source, Stored, Window,
+};
 use std::marker::PhantomData;
 
 use super::pieces::{part, part_mut, pieces, staging};
@@ -41,6 +43,10 @@ impl<D: Dimension, S: Stored<D>, A, F> Stored<D> for MapSource<S, A, F> {
         1 + self.source.copies()
     }
 
+    fn has_runs(&self) -> bool {
+        self.source.has_runs()
+    }
+
     fn run_bytes(&self, window: &Window<D>) -> u64 {
         self.source.run_bytes(window)
     }
@@ -62,6 +68,25 @@ where
             Zip::from(tile).and(&staging).for_each(|to, &from| *to = (self.f)(from));
         }
         Ok(())
+    }
+
+    fn read_runs(&self, mut runs: Runs, elements: &mut [B]) -> Result<()> {
+        let (len, most) = (runs.run_len(), (STAGING_BYTES / size_of::<A>().max(1)).max(1));
+        let mut staging = vec![A::default(); most.min(elements.len())];
+        let mut read = |runs: Runs, to: &mut [B]| {
+            let staging = &mut staging[..to.len()];
+            self.source.read_runs(runs, staging)?;
+            to.iter_mut().zip(staging).for_each(|(to, &mut from)| *to = (self.f)(from));
+            Ok(())
+        };
+        if len <= most {
+            let mut parts = elements.chunks_mut(most / len * len);
+            return parts.try_for_each(|to| read(runs.take_runs(to.len() / len), to));
+        }
+        runs.zip(elements.chunks_mut(len)).try_for_each(|(start, run)| {
+            let mut parts = (start..).step_by(most).zip(run.chunks_mut(most));
+            parts.try_for_each(|(start, to)| read(Runs::one(start, to.len()), to))
+        })
     }
 }
 

@@ -55,14 +55,20 @@ pub(crate) struct RowTiles {
     /// Whether the first row is a tile of its own, and the last one is shortened by as much as the
     /// others make: then row -k of the tile of row k is in a tile of the same height.
     pub(crate) mirrored: bool,
+    /// How much shorter the first tile is, of tiles that are not mirrored.
+    pub(crate) lead: usize,
 }
 
 impl RowTiles {
+    pub(crate) fn new(count: usize, height: usize) -> Self {
+        Self { count, height, mirrored: false, lead: 0 }
+    }
+
     pub(crate) fn len(&self) -> usize {
         if self.mirrored {
             1 + 2 * self.pairs() + usize::from(self.middle().1 > 0)
         } else {
-            self.count.div_ceil(self.height)
+            (self.count + self.lead).div_ceil(self.height)
         }
     }
 
@@ -79,8 +85,8 @@ impl RowTiles {
 
     pub(crate) fn range(&self, tile: usize) -> Range<usize> {
         if !self.mirrored {
-            let begin = tile * self.height;
-            return begin..self.count.min(begin + self.height);
+            let end = (tile + 1) * self.height - self.lead;
+            return (tile * self.height).saturating_sub(self.lead)..self.count.min(end);
         }
         let (middle, len) = self.middle();
         let pairs = self.pairs();
@@ -307,7 +313,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn cuts(count: usize, height: usize, mirrored: bool, len: usize) -> Cuts {
-        let rows = RowTiles { count, height, mirrored };
+        let rows = RowTiles { mirrored, ..RowTiles::new(count, height) };
         Cuts { matrices: 1, rows, len, width: 1, pitch: len, kept_from: rows.len() }
     }
 
@@ -333,7 +339,8 @@ mod tests {
 
         #[test]
         fn row_tiles_cover_every_row_once(count in 1_usize..40, height in 1_usize..12, mirrored: bool) {
-            let rows = RowTiles { count, height, mirrored };
+            let lead = if mirrored { 0 } else { height / 2 };
+            let rows = RowTiles { mirrored, lead, ..RowTiles::new(count, height) };
             let mut next = 0;
             for tile in 0..rows.len() {
                 let range = rows.range(tile);

@@ -13,6 +13,8 @@ pub(crate) struct BlockRequest<'a> {
     /// The length of a row of the array that the blocks lie in.
     pub(crate) pitch: usize,
     pub(crate) mirrored: bool,
+    /// The tiles of rows, if they are chosen already.
+    pub(crate) fixed: Option<RowTiles>,
     /// Bytes of an element in memory, and of one in the source.
     pub(crate) element: u64,
     pub(crate) read: u64,
@@ -45,7 +47,12 @@ impl BlockRequest<'_> {
         let most = ROWS_BYTES / (self.len as u64).saturating_mul(self.element).max(1);
         let most = usize::try_from(most).map_or(self.rows, |most| most.clamp(1, self.rows));
         let tallest = greatest(most, limit, |height| (self.rows_cost)(self.row_tiles(height)))?;
-        let choices = halvings(tallest).flat_map(|height| {
+        let heights = if let Some(fixed) = self.fixed {
+            halvings(fixed.height).take(1)
+        } else {
+            halvings(tallest).take(usize::MAX)
+        };
+        let choices = heights.flat_map(|height| {
             (1..=SLOTS).flat_map(move |slots| {
                 let cost = |width| (self.columns_cost)(self.even(width, height), slots);
                 let widest = greatest(self.len, limit, cost).unwrap_or(0);
@@ -64,7 +71,8 @@ impl BlockRequest<'_> {
     }
 
     fn row_tiles(&self, height: usize) -> RowTiles {
-        RowTiles { count: self.rows, height, mirrored: self.mirrored }
+        let tiles = RowTiles { mirrored: self.mirrored, ..RowTiles::new(self.rows, height) };
+        self.fixed.unwrap_or(tiles)
     }
 
     /// `None` if it does not fit: of narrower tiles there may be more under way.

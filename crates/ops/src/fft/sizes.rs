@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use super::axes::{Axes, dim, inner_len};
 use super::between::RowTiles;
 use super::blocks::{BlockRequest, Blocks};
+use super::long::{Long, LongRequest};
 use super::tiles::{TileRequest, Tiles};
 use crate::fourier::Real;
 use crate::lanes::LaneCost;
@@ -25,6 +26,8 @@ pub(crate) struct Sizes<'a> {
     pub(crate) element: u64,
     pub(crate) written: u64,
     pub(crate) in_place: bool,
+    /// What may be done with a lane that does not fit.
+    pub(crate) long: Option<LongRequest>,
     lanes: LaneCosts,
 }
 
@@ -35,6 +38,14 @@ pub(crate) enum Passes {
     Tiles(Vec<TilePass>),
     /// Columns, then rows, with blocks in between; rows begin at the place `split`.
     Blocks { blocks: Blocks, split: usize },
+    /// A single lane that is cut in two, through a scratch array; its plans, and the bytes that are kept.
+    Long(Box<(Long, Vec<PassPlan>, u64)>),
+}
+
+impl Passes {
+    pub(crate) fn is_long(&self) -> bool {
+        matches!(self, Self::Long(_))
+    }
 }
 
 /// A pass over tiles that are whole along the places that it transforms.
@@ -89,7 +100,8 @@ impl<'a> Sizes<'a> {
     {
         let element = size_of::<Complex<T>>() as u64;
         let lanes = LaneCosts::new::<T>(resources);
-        Self { axes, source, resources, element, written: element, in_place: false, lanes }
+        let long = None;
+        Self { axes, source, resources, element, written: element, in_place: false, long, lanes }
     }
 
     /// The least number of passes; of these, the ones that take the least time.
@@ -108,7 +120,14 @@ impl<'a> Sizes<'a> {
                 (None, None) => {}
             }
         }
-        Err(refuse(operation, self.least(), self.resources))
+        let (long, mut least) = (self.long.as_ref(), self.least());
+        if let Some(long) = long {
+            if let Some(long) = long.best(limit) {
+                return Ok(Passes::Long(Box::new(long)));
+            }
+            least = least.min(long.least());
+        }
+        Err(refuse(operation, least, self.resources))
     }
 
     /// The smallest cost of all ways: every axis by itself, or blocks of the smallest tiles.
@@ -201,6 +220,7 @@ impl<'a> Sizes<'a> {
             len,
             pitch: len,
             mirrored: false,
+            fixed: None,
             element: self.element,
             read: layout.element_bytes() as u64,
             output_bytes: layout.len() as u64 * self.written,
@@ -245,6 +265,7 @@ impl<'a> Sizes<'a> {
             Passes::Blocks { blocks, split } => self.blocks(*split, |request| {
                 (request.plans(blocks), request.kept_bytes(&blocks.cuts))
             }),
+            Passes::Long(long) => (long.1.clone(), long.2),
         }
     }
 }

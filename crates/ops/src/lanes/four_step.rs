@@ -113,7 +113,7 @@ const COPIED: usize = 1 << 16;
 const TRANSPOSED: usize = 64;
 
 /// Writes an array with its axes exchanged, on all threads of the current pool.
-fn transpose<T: Element>(from: &ArrayView2<'_, T>, to: &mut [T]) {
+pub(crate) fn transpose<T: Element>(from: &ArrayView2<'_, T>, to: &mut [T]) {
     let (rows, columns) = from.dim();
     let mut to = ArrayViewMut2::from_shape((columns, rows), to).expect("as many elements");
     let from = from.t();
@@ -132,7 +132,7 @@ struct Roots {
 }
 
 /// The elements of type `Complex<T>` that tables of roots take.
-pub(super) fn roots_len<T: Real>(len: usize) -> u64 {
+pub(crate) fn roots_len<T: Real>(len: usize) -> u64 {
     let fine = len.isqrt() + 1;
     let roots = (fine + len.div_ceil(fine)) as u64;
     roots * (size_of::<Complex<f64>>() / size_of::<Complex<T>>()) as u64

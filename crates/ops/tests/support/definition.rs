@@ -1,7 +1,7 @@
 //! The transform by its definition, one axis after the other, in more digits than the transform
 //! under test has: in `f64` for `f32`, in double-double numbers for `f64`.
 
-use ndarray::{Array2, Axis};
+use ndarray::{Array, Array2, Axis, Dimension};
 use num_complex::Complex;
 use outcore_ops::{Direction, Norm};
 use std::ops::{Add, Mul, Sub};
@@ -80,19 +80,31 @@ fn waves<W: Wide>(len: usize, direction: Direction) -> Vec<Pair<W>> {
     (0..len).map(wave).collect()
 }
 
-fn widened<T: Number, W: Wide>(field: &Array2<Complex<T>>) -> Array2<Pair<W>> {
+fn widened<T: Number, W: Wide, D: Dimension>(field: &Array<Complex<T>, D>) -> Array<Pair<W>, D> {
     field.map(|x| Pair { re: x.re.wide().into(), im: x.im.wide().into() })
 }
 
-/// The transform in wide numbers.
+/// The transform of a matrix in wide numbers.
 pub(crate) fn definition<T: Number, W: Wide>(
     field: &Array2<Complex<T>>,
     direction: Direction,
     norm: Norm,
 ) -> Array2<Pair<W>> {
-    let mut field = widened::<T, W>(field);
-    for axis in 0..2 {
+    definition_along(field, &[0, 1], direction, norm)
+}
+
+/// The transform along some axes in wide numbers.
+pub(crate) fn definition_along<T: Number, W: Wide, D: Dimension>(
+    field: &Array<Complex<T>, D>,
+    axes: &[usize],
+    direction: Direction,
+    norm: Norm,
+) -> Array<Pair<W>, D> {
+    let mut field = widened::<T, W, D>(field);
+    let mut count = 1;
+    for &axis in axes {
         let len = field.len_of(Axis(axis));
+        count *= len;
         let waves = waves::<W>(len, direction);
         for mut lane in field.lanes_mut(Axis(axis)) {
             let old = lane.to_vec();
@@ -103,7 +115,7 @@ pub(crate) fn definition<T: Number, W: Wide>(
             }
         }
     }
-    let scale = W::scale(norm, direction, field.len());
+    let scale = W::scale(norm, direction, count);
     field.map(|x| Pair { re: x.re * scale, im: x.im * scale })
 }
 
@@ -127,9 +139,9 @@ pub(crate) fn bin<T: Number, W: Wide>(
 }
 
 /// How far an array is from the definition, relative to it, in the L2 norm.
-pub(crate) fn error<T: Number, W: Wide>(
-    found: &Array2<Complex<T>>,
-    expected: &Array2<Pair<W>>,
+pub(crate) fn error<T: Number, W: Wide, D: Dimension>(
+    found: &Array<Complex<T>, D>,
+    expected: &Array<Pair<W>, D>,
 ) -> f64 {
     let (mut error, mut size) = (0.0, 0.0);
     for (found, expected) in found.iter().zip(expected) {

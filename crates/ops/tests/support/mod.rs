@@ -9,7 +9,7 @@ pub(crate) mod numpy;
 pub(crate) mod python;
 pub(crate) mod watch;
 
-use ndarray::{Array, Array2, Dimension, Ix2, ShapeBuilder};
+use ndarray::{Array, Array2, ArrayD, Dimension, Ix2, IxDyn, ShapeBuilder};
 use num_complex::Complex;
 use outcore_ops::{Budget, Error, Fft, FftPlan, Plan, Real, Resources};
 use outcore_storage::{Element, Order};
@@ -78,10 +78,15 @@ impl Number for f64 {
 
 /// The largest relative error that a transform of a shape may have, in the L2 norm.
 pub(crate) fn bound<T: Number>(shape: (usize, usize)) -> f64 {
-    let smooth = is_smooth(shape.0) && is_smooth(shape.1);
+    bound_of::<T>(&[shape.0, shape.1])
+}
+
+/// The same of a transform of some lengths.
+pub(crate) fn bound_of<T: Number>(lens: &[usize]) -> f64 {
+    let smooth = lens.iter().all(|&len| is_smooth(len));
     let factor = if smooth { T::SMOOTH } else { T::ROUGH };
     // The law is one of averages: of few elements, single roundings weigh more.
-    factor * T::UNIT * float((shape.0 * shape.1).max(64)).log2().sqrt()
+    factor * T::UNIT * float(lens.iter().product::<usize>().max(64)).log2().sqrt()
 }
 
 /// Whether a length has no prime factor above 11.
@@ -125,6 +130,16 @@ pub(crate) fn random<T: Number>(
         let index = 2 * (row * shape.1 + column) as u64;
         Complex::new(part(index), part(index + 1))
     })
+}
+
+/// Complex noise of any number of axes; its values do not depend on the order of the elements in memory.
+pub(crate) fn noisy<T: Number>(shape: &[usize], order: Order, seed: u64) -> ArrayD<Complex<T>> {
+    let mut index = 0;
+    let numbers = ArrayD::from_shape_fn(IxDyn(shape), |_| {
+        index += 2;
+        Complex::new(T::of(noise(seed, index)), T::of(noise(seed, index + 1)))
+    });
+    in_order(&numbers, order)
 }
 
 /// The same numbers in another order in memory.

@@ -1,0 +1,82 @@
+//! An array seen in another shape: the same elements in the order of the file, in C order.
+
+use ndarray::{ArrayViewD, ArrayViewMutD, Dimension, IxDyn};
+use outcore_storage::{Layout, Order, Result, STAGING_LEN, Source, Stored, Window};
+use std::marker::PhantomData;
+
+use crate::transfer::WriteShared;
+
+/// An array that [has runs](Stored::has_runs), in another shape.
+pub(super) struct InShape<'a, S: ?Sized, D> {
+    array: &'a S,
+    layout: Layout<IxDyn>,
+    dimension: PhantomData<fn(D)>,
+}
+
+impl<'a, S: Stored<D> + ?Sized, D: Dimension> InShape<'a, S, D> {
+    /// In a shape of as many elements.
+    pub(super) fn new(array: &'a S, shape: &[usize]) -> Self {
+        let of = array.layout();
+        let layout = Layout::new(IxDyn(shape), Order::C, of.element_bytes(), of.offset());
+        let layout = layout.expect("an array with as many elements exists");
+        Self { array, layout, dimension: PhantomData }
+    }
+}
+
+impl<S: Stored<D> + ?Sized, D: Dimension> Stored<IxDyn> for InShape<'_, S, D> {
+    fn layout(&self) -> Layout<IxDyn> {
+        self.layout.clone()
+    }
+
+    fn copies(&self) -> usize {
+        self.array.copies()
+    }
+}
+
+impl<T, S, D> Source<T, IxDyn> for InShape<'_, S, D>
+where
+    T: Copy + Default,
+    S: Source<T, D> + ?Sized,
+    D: Dimension,
+{
+    fn read_tile(&self, window: &Window<IxDyn>, mut tile: ArrayViewMutD<'_, T>) -> Result<()> {
+        if let Some(elements) = tile.as_slice_mut() {
+            return self.array.read_runs(self.layout.runs(window), elements);
+        }
+        for piece in window.clone().halved(Order::C, |piece| piece.len() <= STAGING_LEN) {
+            let mut staging = ndarray::Array::from_elem(piece.shape.clone(), T::default());
+            let elements = staging.as_slice_mut().expect("in C order");
+            self.array.read_runs(self.layout.runs(&piece), elements)?;
+            let place = |axis: ndarray::AxisDescription| window.place_of(&piece, axis.axis.index());
+            tile.slice_each_axis_mut(place).assign(&staging);
+        }
+        Ok(())
+    }
+}
+
+impl<T, S, D> WriteShared<T, IxDyn> for InShape<'_, S, D>
+where
+    T: Copy + Default,
+    S: WriteShared<T, D> + ?Sized,
+    D: Dimension,
+{
+    fn write(&self, window: &Window<IxDyn>, tile: ArrayViewD<'_, T>) -> Result<()> {
+        if let Some(elements) = tile.as_slice() {
+            return self.array.write_runs(self.layout.runs(window), elements);
+        }
+        for piece in window.clone().halved(Order::C, |piece| piece.len() <= STAGING_LEN) {
+            let place = |axis: ndarray::AxisDescription| window.place_of(&piece, axis.axis.index());
+            let elements: Vec<T> = tile.slice_each_axis(place).iter().copied().collect();
+            self.array.write_runs(self.layout.runs(&piece), &elements)?;
+        }
+        Ok(())
+    }
+
+    fn write_runs(&self, runs: outcore_storage::Runs, elements: &[T]) -> Result<()> {
+        self.array.write_runs(runs, elements)
+    }
+
+    fn sync(&self) -> Result<()> {
+        self.array.sync()
+    }
+}

@@ -1,0 +1,403 @@
+//! A lane that is longer than memory: the four steps in two passes.
+//!
+//! ```text
+//!     lane, as N1 x N2          between the passes,        result, as N2 x N1
+//!     ┌────┬────┬────┐          in blocks                  ┌─────┬─────┬─────┐
+//!     │ ▾▾ │    │    │  pass 1  ┌──────────────┐  pass 2   │ k1  │     │     │
+//!     │ ▾▾ │    │    │ ───────▶ ├──────────────┤ ────────▶ │ k1  │     │     │
+//!     │ ▾▾ │    │    │          ├──────────────┤           │ k1  │     │     │
+//!     └────┴────┴────┘          └──────────────┘           └─────┴─────┴─────┘
+//!     short runs are read       long runs                  short runs are written
+//! ```
+//!
+//! See `lanes/four_step.rs` for the mathematics; the arithmetic is the same, so is each bit of the
+//! result.
+
+use ndarray::{ArrayView2, ArrayViewD, Dimension, IxDyn};
+use num_complex::Complex;
+use outcore_storage::{Buffer, Element, Order, Source, Window};
+use rayon::prelude::*;
+use std::sync::{Mutex, PoisonError};
+
+use super::axes::Axes;
+use super::between::{Between, Cuts, RowTiles, Store};
+use super::blocks::{BlockRequest, Blocks};
+use super::in_shape::InShape;
+use super::{Home, repeated};
+use crate::fourier::Real;
+use crate::lanes::{FourStep, LaneScratch, Lanes, cost, factors, roots_len};
+use crate::plan::{PassPlan, Run, SLOTS, duration, greatest, slots};
+use crate::stream::{Durable, Pass, Resume};
+use crate::tile::{Tile, gathered_len};
+use crate::transfer::{Io, WriteShared, staging_bytes};
+use crate::{Resources, Result};
+
+/// How a long lane is cut.
+#[derive(Clone, Debug)]
+pub(crate) struct Long {
+    lens: Lens,
+    blocks: Blocks,
+    /// The tiles of rows in memory at a time.
+    row_slots: usize,
+}
+
+/// An array of lanes of length N1 N2, `outer` of them with `inner` elements between neighbours.
+#[derive(Clone, Copy, Debug)]
+struct Lens {
+    outer: usize,
+    one: usize,
+    other: usize,
+    inner: usize,
+}
+
+/// What a plan is made from.
+pub(crate) struct LongRequest {
+    lens: Lens,
+    resources: Resources,
+    /// Bytes of an element in memory, and of one in the source.
+    element: u64,
+    read: u64,
+    copies: usize,
+    offset: u64,
+    roots: u64,
+    gathered: fn(usize, usize) -> usize,
+}
+
+/// Where runs are cut, so that tiles have no page in common.
+const PAGE_BYTES: u64 = 4096;
+
+impl LongRequest {
+    /// `None` unless a single axis is transformed, which is cut in two.
+    pub(super) fn new<T: Real>(
+        axes: &Axes,
+        source: &dyn outcore_storage::Stored<IxDyn>,
+        resources: Resources,
+    ) -> Option<Self>
+    where
+        Complex<T>: Element,
+    {
+        let &[place] = axes.transformed() else { return None };
+        let (lens, layout) = (axes.lens(), source.layout());
+        let (one, other) = factors(lens[place]).filter(|_| source.has_runs())?;
+        let (outer, inner) = (lens[..place].iter().product(), lens[place + 1..].iter().product());
+        Some(Self {
+            lens: Lens { outer, one, other, inner },
+            resources,
+            element: size_of::<Complex<T>>() as u64,
+            read: layout.element_bytes() as u64,
+            copies: source.copies(),
+            offset: layout.offset(),
+            roots: roots_len::<T>(lens[place]),
+            gathered: gathered_len::<Complex<T>>,
+        })
+    }
+
+    pub(super) fn best(&self, limit: u64) -> Option<(Long, Vec<PassPlan>, u64)> {
+        let Lens { outer, one, other, inner } = self.lens;
+        let bytes = (outer * one * other * inner) as u64 * self.element;
+        let choices = (1..=SLOTS).filter_map(|slots| {
+            let tallest = greatest(one, limit, |height| self.rows_cost(height, slots))?;
+            let rows = self.row_tiles(tallest);
+            let run = rows.height as u64 * inner as u64 * self.element;
+            let tile = run * other as u64;
+            Some((duration([(bytes, tile), (bytes, run)], slots), rows, slots, run))
+        });
+        let best = choices.min_by(|one, other| one.0.total_cmp(&other.0));
+        let (_, rows, row_slots, run) = best?;
+        let row_slots = row_slots.min(rows.len() * outer);
+        self.blocks(Some(rows), row_slots, |request| {
+            let blocks = request.best(limit)?;
+            let mut plans = request.plans(&blocks);
+            (plans[1].slots, plans[1].run_bytes_written) = (row_slots, run);
+            let kept = request.kept_bytes(&blocks.cuts);
+            Some((Long { lens: self.lens, blocks, row_slots }, plans, kept))
+        })
+    }
+
+    /// The memory of the smallest tiles.
+    pub(super) fn least(&self) -> u64 {
+        self.columns_cost(1, 1).max(self.rows_cost(1, 1))
+    }
+
+    fn blocks<R>(
+        &self,
+        fixed: Option<RowTiles>,
+        row_slots: usize,
+        then: impl FnOnce(&BlockRequest<'_>) -> R,
+    ) -> R {
+        let Lens { outer, one, other, inner } = self.lens;
+        let len = other * inner;
+        then(&BlockRequest {
+            matrices: outer,
+            rows: one,
+            len,
+            pitch: len,
+            mirrored: false,
+            fixed,
+            element: self.element,
+            read: self.read,
+            output_bytes: (outer * one * len) as u64 * self.element,
+            columns_cost: &|width, slots| self.columns_cost(width, slots),
+            rows_cost: &|rows| self.rows_cost(rows.height, row_slots),
+        })
+    }
+
+    /// As even as whole pages of the result allow.
+    fn row_tiles(&self, tallest: usize) -> RowTiles {
+        let Lens { one, inner, .. } = self.lens;
+        let bytes = inner as u64 * self.element;
+        let page = if PAGE_BYTES.is_multiple_of(bytes) { PAGE_BYTES / bytes } else { 1 };
+        let page = usize::try_from(page).expect("less than a page");
+        let whole_pages = page > 1 && tallest > page && one.is_multiple_of(page);
+        let (unit, lead) = if whole_pages {
+            let lead = (self.offset % PAGE_BYTES) / bytes;
+            (page, usize::try_from(lead).expect("less than a page"))
+        } else {
+            (1, 0)
+        };
+        let most = tallest / unit * unit;
+        let height = (one + lead).div_ceil((one + lead).div_ceil(most)).next_multiple_of(unit);
+        RowTiles { lead, ..RowTiles::new(one, height.min(most)) }
+    }
+
+    fn columns_cost(&self, width: usize, slots: usize) -> u64 {
+        let Lens { outer, one, other, inner } = self.lens;
+        let slots = slots.min(outer * (other * inner).div_ceil(width));
+        let gathered = (self.gathered)(one, width) as u64;
+        self.cost(one as u64 * width as u64, slots as u64, slots, gathered + cost(one).1)
+    }
+
+    /// Of rows there is one copy besides those in the slots.
+    fn rows_cost(&self, height: usize, slots: usize) -> u64 {
+        let Lens { other, inner, .. } = self.lens;
+        let gathered = (self.gathered)(other, inner) as u64;
+        let tile = (other * inner) as u64 * height as u64;
+        self.cost(tile, slots as u64 + 1, slots, gathered + cost(other).1)
+    }
+
+    fn cost(&self, tile: u64, copies: u64, slots: usize, scratch: u64) -> u64 {
+        let Lens { one, other, .. } = self.lens;
+        let threads = self.resources.threads.get() as u64;
+        let tables = cost(one).0 + cost(other).0 + self.roots;
+        let elements = tile.saturating_mul(copies).saturating_add(threads * scratch + tables);
+        let bytes = tile.saturating_mul(self.read.max(self.element));
+        let written = tile.saturating_mul(self.element);
+        let staging = staging_bytes(self.copies, bytes, written, slots);
+        elements.saturating_mul(self.element).saturating_add(staging)
+    }
+}
+
+impl Long {
+    /// Runs both passes.
+    pub(super) fn run<T: Real, D: Dimension>(
+        &self,
+        run: &mut Run<'_, '_>,
+        lanes: &Lanes<T>,
+        threads: usize,
+        (source, scratch, sink): Arrays<'_, T, D>,
+    ) -> Result<()>
+    where
+        Complex<T>: Element,
+    {
+        let Lens { outer, one, other, inner } = self.lens;
+        let fft = lanes.four_step().expect("a lane that is cut in two");
+        let cuts = &self.blocks.cuts;
+        run.go_on_from(repeated(run.mark(), cuts, Home::Scratch));
+        let shape = [outer, one, other * inner];
+        let (source, scratch) = (InShape::new(source, &shape), InShape::new(scratch, &shape));
+        let sink = InShape::new(sink, &[outer, other, one * inner]);
+        let between = Between::new(&scratch, cuts, run.mark().ahead);
+        let gathered = gathered_len::<Complex<T>>;
+        let scratch = LaneScratch::of_lens(threads, gathered(one, cuts.width), cost(one).1);
+        let (source, slots): (&dyn Source<_, _>, _) = (&source, self.blocks.slots);
+        run.pass(&LongColumns { cuts, slots, source, between: &between, inner, fft, scratch })?;
+        let tile = cuts.rows.tallest() * cuts.len;
+        run.pass(&LongRows {
+            cuts,
+            slots: self.row_slots,
+            between: &between,
+            sink: &sink,
+            lens: self.lens,
+            lanes,
+            fft,
+            scratch: LaneScratch::of_lens(threads, gathered(other, inner), cost(other).1),
+            rows: Mutex::new(vec![Complex::default(); tile]),
+        })
+    }
+}
+
+/// A source, a scratch array and a sink.
+type Arrays<'a, T, D> = (
+    &'a dyn Source<Complex<T>, D>,
+    &'a dyn Store<Complex<T>, D>,
+    &'a dyn WriteShared<Complex<T>, D>,
+);
+
+/// The first pass: columns of lanes, and the factors in between.
+struct LongColumns<'a, T: Real> {
+    cuts: &'a Cuts,
+    slots: usize,
+    source: &'a dyn Source<Complex<T>, IxDyn>,
+    between: &'a Between<'a, Complex<T>>,
+    inner: usize,
+    fft: &'a FourStep<T>,
+    scratch: LaneScratch<T>,
+}
+
+impl<T: Real> Resume for LongColumns<'_, T>
+where
+    Complex<T>: Element,
+{
+    fn written(&self) -> Option<&dyn Durable> {
+        Some(self.between)
+    }
+}
+
+impl<T: Real> Pass for LongColumns<'_, T>
+where
+    Complex<T>: Element,
+{
+    type Slot = Buffer<Complex<T>>;
+
+    fn tiles(&self) -> usize {
+        self.cuts.all_column_tiles()
+    }
+
+    fn slots(&self) -> usize {
+        self.slots
+    }
+
+    fn slot(&self) -> Self::Slot {
+        Buffer::new(self.cuts.rows.count * self.cuts.width, self.source.layout().offset())
+    }
+
+    fn read(&self, index: usize, slot: &mut Self::Slot, io: &Io) -> Result<u64> {
+        let window = self.cuts.column_window(index);
+        let mut tile = Tile::new(&window, slot, Order::C);
+        Ok(io.read(self.source, &window, tile.view_mut(), Order::C)?)
+    }
+
+    fn compute(&self, index: usize, slot: &mut Self::Slot) {
+        let (_, columns) = self.cuts.columns(index);
+        let shape = IxDyn(&[self.cuts.rows.count, columns.len()]);
+        let mut tile = Tile::of_shape(&shape, slot, Order::C);
+        tile.par_lanes_mut(0, self.scratch.gathered(), |number, lane| {
+            let n2 = (columns.start + number) / self.inner;
+            self.fft.apply_to_column(n2, lane, &self.scratch);
+        });
+    }
+
+    fn write(&self, index: usize, slot: &mut Self::Slot, io: &Io) -> Result<u64> {
+        let len = self.cuts.column_window(index).len();
+        let written = self.between.write_columns(index, &slot[..len], io)?;
+        Ok(written * size_of::<Complex<T>>() as u64)
+    }
+}
+
+/// The second pass: rows of lanes, written as columns.
+struct LongRows<'a, T: Real> {
+    cuts: &'a Cuts,
+    slots: usize,
+    between: &'a Between<'a, Complex<T>>,
+    sink: &'a dyn WriteShared<Complex<T>, IxDyn>,
+    lens: Lens,
+    lanes: &'a Lanes<T>,
+    fft: &'a FourStep<T>,
+    scratch: LaneScratch<T>,
+    /// The rows of a tile, put together from blocks.
+    rows: Mutex<Vec<Complex<T>>>,
+}
+
+impl<T: Real> LongRows<'_, T>
+where
+    Complex<T>: Element,
+{
+    /// The number of rows of a tile.
+    fn count(&self, index: usize) -> usize {
+        self.cuts.rows(index).1.len()
+    }
+
+    /// Transforms rows.
+    fn transform(&self, count: usize, rows: &mut [Complex<T>]) {
+        let Lens { other, inner, .. } = self.lens;
+        let shape = IxDyn(&[count, other, inner]);
+        Tile::of_shape(&shape, rows, Order::C).par_lanes_mut(
+            1,
+            self.scratch.gathered(),
+            |_, lane| {
+                self.fft.apply_to_row(lane, &self.scratch);
+                self.lanes.scale(lane);
+            },
+        );
+    }
+
+    /// Writes rows as columns.
+    fn transpose(&self, count: usize, rows: &[Complex<T>], to: &mut [Complex<T>]) {
+        let Lens { other, inner, .. } = self.lens;
+        if inner == 1 {
+            let rows = ArrayView2::from_shape((count, other), rows).expect("rows");
+            return crate::lanes::transpose(&rows, to);
+        }
+        to.par_chunks_mut(count * inner).enumerate().for_each(|(k2, to)| {
+            for (k1, to) in to.chunks_exact_mut(inner).enumerate() {
+                to.copy_from_slice(&rows[(k1 * other + k2) * inner..][..inner]);
+            }
+        });
+    }
+}
+
+impl<T: Real> Resume for LongRows<'_, T>
+where
+    Complex<T>: Element,
+{
+    fn written(&self) -> Option<&dyn Durable> {
+        Some(&self.sink)
+    }
+}
+
+impl<T: Real> Pass for LongRows<'_, T>
+where
+    Complex<T>: Element,
+{
+    type Slot = Buffer<Complex<T>>;
+
+    fn tiles(&self) -> usize {
+        self.cuts.all_row_tiles()
+    }
+
+    fn slots(&self) -> usize {
+        self.slots.min(slots(self.tiles()))
+    }
+
+    fn slot(&self) -> Self::Slot {
+        Buffer::new(self.cuts.rows.tallest() * self.cuts.len, self.between.offset())
+    }
+
+    fn read(&self, index: usize, slot: &mut Self::Slot, io: &Io) -> Result<u64> {
+        let len = self.count(index) * self.cuts.len;
+        let read = self.between.read_rows(index, &mut slot[..len], io)?;
+        Ok(read * size_of::<Complex<T>>() as u64)
+    }
+
+    fn compute(&self, index: usize, slot: &mut Self::Slot) {
+        let (count, len) = (self.count(index), self.cuts.len);
+        let blocks = &mut slot[..count * len];
+        let mut rows = self.rows.lock().unwrap_or_else(PoisonError::into_inner);
+        let rows = &mut rows[..count * len];
+        rows.par_chunks_mut(len).enumerate().for_each(|(row, to)| {
+            self.between.gather_row(count, row, blocks, to);
+        });
+        self.transform(count, rows);
+        self.transpose(count, rows, blocks);
+    }
+
+    fn write(&self, index: usize, slot: &mut Self::Slot, io: &Io) -> Result<u64> {
+        let Lens { other, inner, .. } = self.lens;
+        let (matrix, rows) = self.cuts.rows(index);
+        let origin = IxDyn(&[matrix, 0, rows.start * inner]);
+        let window = Window::new(origin, IxDyn(&[1, other, rows.len() * inner]));
+        let view = ArrayViewD::from_shape(window.shape.clone(), &slot[..window.len()]);
+        io.write(self.sink, &window, view.expect("columns"), Order::C)?;
+        Ok((window.len() * size_of::<Complex<T>>()) as u64)
+    }
+}
