@@ -14,8 +14,8 @@ pub use zip::{Zip2, Zip3, Zip4};
 
 use ndarray::{ArrayViewMut, Dimension, IntoDimension, Slice};
 use outcore_storage::{
-    Broadcast, Element, Layout, Permuted, Reshaped, Result, Runs, Sink, Sliced, Source, Stored,
-    Window,
+    Broadcast, Element, Layout, Permuted, Reshaped, Resized, Result, Rolled, Runs, Sink, Sliced,
+    Source, Stored, Window,
 };
 
 /// A source, or a reference to one, with adaptors: methods that ndarray's arrays have too, but lazy.
@@ -195,6 +195,58 @@ impl<S> Lazy<S> {
         S: Stored<D>,
     {
         Reshaped::new(self.0, shape).map(Lazy)
+    }
+
+    /// The source cut off, or continued with zeros, at the end of each axis; see [`Resized`].
+    ///
+    /// # Errors
+    ///
+    /// If the shape has another number of axes, or is too large to be counted.
+    pub fn resize<D: Dimension>(
+        self,
+        shape: impl IntoDimension<Dim = D>,
+    ) -> Result<Lazy<Resized<S, D>>>
+    where
+        S: Stored<D>,
+    {
+        Resized::new(self.0, shape).map(Lazy)
+    }
+
+    /// The elements moved along each axis, those that leave at one end coming back at the other: as
+    /// `numpy.roll`; see [`Rolled`].
+    ///
+    /// # Errors
+    ///
+    /// If there are not as many distances as axes.
+    pub fn roll<D: Dimension>(self, distances: &[isize]) -> Result<Lazy<Rolled<S, D>>>
+    where
+        S: Stored<D>,
+    {
+        Rolled::new(self.0, distances).map(Lazy)
+    }
+
+    /// Frequency 0 moved to the middle of some axes: as `numpy.fft.fftshift`; see [`Rolled`].
+    ///
+    /// # Errors
+    ///
+    /// If an axis does not exist.
+    pub fn fftshift<D: Dimension>(self, axes: &[usize]) -> Result<Lazy<Rolled<S, D>>>
+    where
+        S: Stored<D>,
+    {
+        Rolled::fftshift(self.0, axes).map(Lazy)
+    }
+
+    /// The middle of some axes moved to their beginning: as `numpy.fft.ifftshift`; see [`Rolled`].
+    ///
+    /// # Errors
+    ///
+    /// If an axis does not exist.
+    pub fn ifftshift<D: Dimension>(self, axes: &[usize]) -> Result<Lazy<Rolled<S, D>>>
+    where
+        S: Stored<D>,
+    {
+        Rolled::ifftshift(self.0, axes).map(Lazy)
     }
 }
 

@@ -14,11 +14,15 @@
 mod broadcast;
 mod permuted;
 mod reshaped;
+mod resized;
+mod rolled;
 mod sliced;
 
 pub use broadcast::Broadcast;
 pub use permuted::Permuted;
 pub use reshaped::Reshaped;
+pub use resized::Resized;
+pub use rolled::Rolled;
 pub use sliced::Sliced;
 
 use ndarray::{ArrayViewMut, Dimension, ShapeBuilder};
