@@ -2,7 +2,7 @@
 
 use clap::{Arg, Args, ValueEnum};
 use ndarray::Dimension;
-use outcore_ops::{Budget, Casting, Resources};
+use outcore_ops::{Budget, Casting, Norm, Resources};
 use outcore_storage::{
     ByteOrder, DType, Element, FileArray, FileArrayMut, FileInfo, Format, Journal, Lock, Options,
     Order,
@@ -312,6 +312,24 @@ impl From<CastArg> for Casting {
         match cast {
             CastArg::Checked => Self::Checked,
             CastArg::Unsafe => Self::Unsafe,
+        }
+    }
+}
+
+/// Which direction of a transform is scaled.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum NormArg {
+    Backward,
+    Ortho,
+    Forward,
+}
+
+impl From<NormArg> for Norm {
+    fn from(norm: NormArg) -> Self {
+        match norm {
+            NormArg::Backward => Self::Backward,
+            NormArg::Ortho => Self::Ortho,
+            NormArg::Forward => Self::Forward,
         }
     }
 }

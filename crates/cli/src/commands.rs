@@ -4,6 +4,7 @@ pub(crate) mod convert;
 pub(crate) mod demo;
 pub(crate) mod disk;
 pub(crate) mod eval;
+pub(crate) mod fft;
 pub(crate) mod fft2;
 pub(crate) mod histogram;
 pub(crate) mod info;

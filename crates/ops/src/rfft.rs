@@ -131,7 +131,7 @@ impl<D: Dimension> Rfft<'_, D> {
         let of = Planning {
             source: self.source,
             axes: &axes,
-            place: axes.place(last).expect("it was kept"),
+            place: axes.place(last).unwrap_or_default(),
             layout: &layout,
             made: &made,
             others: &self.axes[..self.axes.len() - 1],
@@ -154,11 +154,11 @@ impl<D: Dimension> Rfft<'_, D> {
 enum Way<T: Real, D> {
     /// Tiles that are whole along the halved axis, and along some others that are transformed after it;
     /// then the rest, in place.
-    Tiles { tiles: Tiles, after: Vec<usize>, rest: Option<FftPlan<T, D>> },
+    Tiles { tiles: Tiles, after: Vec<usize>, rest: Option<Box<FftPlan<T, D>>> },
     /// Packed tiles that are whole along all axes.
     Pairs(Tiles),
     /// Packed columns, then rows in pairs.
-    PairsOfBlocks(Blocks),
+    PairsOfBlocks(Box<Blocks>),
 }
 
 /// What a plan is made from.
@@ -227,7 +227,7 @@ impl<D: Dimension> Planning<'_, D> {
         };
         let (tiles, plan) = first;
         let plans = [plan].into_iter().chain(rest.plan().passes.iter().cloned()).collect();
-        Ok((Way::Tiles { tiles, after: Vec::new(), rest: Some(rest) }, plans, 0))
+        Ok((Way::Tiles { tiles, after: Vec::new(), rest: Some(Box::new(rest)) }, plans, 0))
     }
 
     /// What a pass along the halved axis and some others asks of its tiles.
@@ -331,14 +331,14 @@ impl<D: Dimension> Planning<'_, D> {
         plans[0].bytes_read = windows().map(read).sum();
         plans[0].run_bytes_read = windows().take(1).map(|window| columns.run_bytes(&window)).sum();
         let kept = blocks.kept_bytes(&best.cuts);
-        Ok((Way::PairsOfBlocks(best), plans, kept))
+        Ok((Way::PairsOfBlocks(Box::new(best)), plans, kept))
     }
 }
 
 /// The places of an array in C order as matrices, rows, and what is in a row.
 fn thirds(axes: &Axes, places: &Layout<IxDyn>, split: usize) -> crate::grouped::Groups {
     let (first, count) = (axes.first(), places.shape().ndim());
-    let groups = [0..first, first..split, split..count].map(|range| range.collect());
+    let groups = [0..first, first..split, split..count].map(Vec::from_iter);
     crate::grouped::Groups::of(places, groups.to_vec())
 }
 

@@ -1,15 +1,12 @@
 //! `outcore fft2`: the two-dimensional Fourier transform of a file of any size.
 
-use clap::ValueEnum;
 use ndarray::{ArrayView2, ArrayViewMut2, Ix2};
 use num_complex::Complex;
-use outcore_ops::{
-    Direction, Norm, Real, SinkExt, TileFft2, ToComplex, fft2, ifft2, lazy, map_tiles,
-};
+use outcore_ops::{Direction, Real, SinkExt, TileFft2, ToComplex, fft2, ifft2, lazy, map_tiles};
 use outcore_storage::{DType, Element, FileArray, FileInfo, Options, Source};
 use std::path::PathBuf;
 
-use crate::args::{OutputArgs, RawArgs, ResourceArgs};
+use crate::args::{NormArg, OutputArgs, RawArgs, ResourceArgs};
 use crate::element::with_element;
 use crate::job::{Job, JobArgs, Outcome, work};
 
@@ -39,23 +36,6 @@ pub(crate) struct Args {
     resources: ResourceArgs,
     #[command(flatten)]
     job: JobArgs,
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum NormArg {
-    Backward,
-    Ortho,
-    Forward,
-}
-
-impl From<NormArg> for Norm {
-    fn from(norm: NormArg) -> Self {
-        match norm {
-            NormArg::Backward => Self::Backward,
-            NormArg::Ortho => Self::Ortho,
-            NormArg::Forward => Self::Forward,
-        }
-    }
 }
 
 fn tile_shape(text: &str) -> Result<Ix2, String> {

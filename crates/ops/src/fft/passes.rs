@@ -44,7 +44,7 @@ where
         self.apply(&mut Tile::of_shape(&IxDyn(shape), elements, Order::C));
     }
 
-    /// The transform of rows that are one lane each, done by one thread.
+    /// The transform along rows of one axis, each done by one thread.
     fn of_rows(&self) -> Option<&Lanes<T>> {
         let [lanes] = &self.lanes[..] else { return None };
         (lanes.axis() == 1 && lanes.is_whole()).then_some(lanes)
@@ -181,7 +181,8 @@ where
             return self.transforms.apply(&mut Tile::of_shape(&shape, blocks, Order::C));
         };
         let rows = &mut rows[..count * len];
-        let lanes = self.transforms.of_rows();
+        // A row that is a single lane is transformed while it is in cache.
+        let lanes = self.transforms.of_rows().filter(|_| self.axes.len() == 1);
         rows.par_chunks_mut(len).enumerate().for_each(|(row, to)| {
             self.between.gather_row(count, row, blocks, to);
             if let Some(lanes) = lanes {

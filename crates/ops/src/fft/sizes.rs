@@ -131,6 +131,7 @@ impl<'a> Sizes<'a> {
     }
 
     /// The smallest cost of all ways: every axis by itself, or blocks of the smallest tiles.
+    #[expect(clippy::redundant_closure_for_method_calls, reason = "a method is not general enough")]
     fn least(&self) -> u64 {
         let alone = self.axes.transformed().iter().map(|&place| self.least_of(&[place]));
         let alone = alone.max().unwrap_or_else(|| self.least_of(&[]));
@@ -138,6 +139,7 @@ impl<'a> Sizes<'a> {
         blocks.min().unwrap_or(u64::MAX).min(alone)
     }
 
+    #[expect(clippy::redundant_closure_for_method_calls, reason = "a method is not general enough")]
     fn least_of(&self, places: &[usize]) -> u64 {
         self.tile_request(places, true, true, |request| request.least())
     }

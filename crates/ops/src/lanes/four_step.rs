@@ -9,7 +9,7 @@
 //!     └─────────────────┘      └──┴──┴──┴──┘       └───────────┘       └─────┴─────┴───
 //! ```
 //!
-//! With n = n1 N2 + n2 and k = k2 N1 + k1, the exponent of ω_N is n1 k1 N2 + n2 k1 + n2 k2 N1: a short
+//! With n = n1 N2 + n2 and k = k2 N1 + k1, the exponent of `ω_N` is n1 k1 N2 + n2 k1 + n2 k2 N1: a short
 //! transform, a factor, a short transform (Bailey, "FFTs in external or hierarchical memory", 1990).
 //! Short lanes stay in cache, so in memory too this is faster than one long transform; and each half
 //! needs a part of the lane only, so the lane may be longer than memory.

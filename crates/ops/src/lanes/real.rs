@@ -63,7 +63,9 @@ where
             self.fft.process_with_scratch(from, to, scratch).expect("buffers of these lengths");
         });
         if self.scale != T::one() {
-            to.iter_mut().for_each(|x| *x = x.scale(self.scale));
+            for x in to {
+                *x = x.scale(self.scale);
+            }
         }
     }
 }
@@ -100,7 +102,9 @@ where
             self.fft.process_with_scratch(from, to, scratch).expect("buffers of these lengths");
         });
         if self.scale != T::one() {
-            to.iter_mut().for_each(|x| *x = *x * self.scale);
+            for x in to {
+                *x = *x * self.scale;
+            }
         }
     }
 }
