@@ -35,7 +35,8 @@ class Case:
         self.printed = None  # "plain" or "json" where there is no file.
         self.order = None
         self.raw_dtype = None
-        command = self.pick(["reduce"] * 4 + ["scan", "transpose", "in_place", "convert", "eval"])
+        command = self.pick(["reduce"] * 4 + ["fft"] * 3
+                            + ["scan", "transpose", "in_place", "convert", "eval"])
         getattr(self, command)()
         self.arguments = list(map(str, self.arguments))
         self.tight = bool(self.rng.random() < 0.5)
@@ -171,6 +172,26 @@ class Case:
             self.raw_dtype = to.newbyteorder({"little": "<", "big": ">", None: "="}[byte_order])
         self.expect(lambda: (array.astype(to), 0))
 
+    def fft(self):
+        shape = tuple(max(1, length) for length in self.shape(self.rng.integers(1, 5)))
+        if len(shape) == 1:
+            shape = (min(shape[0], 3000),)
+        real, inverse = self.chance(0.5), self.chance(0.4)
+        kinds = [dtype for dtype in DTYPES if not (real and not inverse and dtype[0] == "c")]
+        array = np.nan_to_num(self.numbers(self.pick(kinds), shape), posinf=9, neginf=-9)
+        self.save(array)
+        count = int(self.rng.integers(1, len(shape) + 1))
+        axes = self.rng.permutation(len(shape))[:count].tolist()
+        lens = None
+        if self.chance(0.4):
+            lens = [max(1, int(shape[axis] * self.pick([0.5, 1, 1.7]))) for axis in axes]
+        norm, shift = self.pick(["backward", "ortho", "forward"]), self.chance(0.3)
+        self.arguments = ["fft", self.source, self.target, "--axes", ",".join(map(str, axes))]
+        self.arguments += ["--norm", norm] if norm != "backward" or self.chance(0.5) else []
+        self.arguments += ["--n", ",".join(map(str, lens))] if lens else []
+        self.arguments += ["--real"] * real + ["--inverse"] * inverse + ["--shift"] * shift
+        self.expect(lambda: transform(array, axes, lens, norm, real, inverse, shift))
+
     # --- The judgement
 
     def expect(self, compute):
@@ -279,6 +300,32 @@ def reduction(op, array, axes, keep, skip, ddof):
     if op == "std":
         return np.sqrt(var).astype(dtype), error / np.sqrt(np.maximum(var, np.finfo(float).tiny))
     return var.astype(dtype), error
+
+
+def transform(array, axes, lens, norm, real, inverse, shift):
+    """The transform in double precision, and several times its promised error as that of an element."""
+    single = array.dtype.kind == "b" or array.dtype.itemsize <= 2 or array.dtype.char in "fF"
+    wide = array.astype(np.complex128 if array.dtype.kind == "c" or inverse else np.float64)
+    shifted = axes[:-1] if real else axes
+    if shift and inverse:
+        wide = np.fft.ifftshift(wide, axes=shifted)
+    function = {(0, 0): np.fft.fftn, (0, 1): np.fft.ifftn,
+                (1, 0): np.fft.rfftn, (1, 1): np.fft.irfftn}[real, inverse]
+    result = function(wide, s=lens, axes=axes, norm=norm)
+    if shift and not inverse:
+        result = np.fft.fftshift(result, axes=shifted)
+    unit = np.finfo(np.float32 if single else np.float64).eps
+    if np.iscomplexobj(result):
+        result = result.astype(np.complex64 if single else np.complex128)
+    else:
+        result = result.astype(np.float32 if single else np.float64)
+    count = np.prod([result.shape[axis] for axis in axes]) * 2.0
+    # A sum of n numbers has the error of their root mean square times that of n.
+    scale = np.sqrt(np.mean(np.abs(wide) ** 2) * count)
+    scale *= {"backward": 1 / count if inverse else 1, "ortho": 1 / np.sqrt(count),
+              "forward": 1 if inverse else 1 / count}[norm] * 2
+    peak = np.max(np.abs(result), initial=0)
+    return result, unit * (20 * scale * np.sqrt(np.log2(max(count, 64))) + 4 * peak)
 
 
 def scan(op, array, axis):
