@@ -3,11 +3,12 @@
 use num_complex::Complex;
 use outcore_storage::Element;
 use realfft::{ComplexToReal, RealFftPlanner, RealToComplex};
+use rustdct::DctPlanner;
 use rustfft::{Fft, FftDirection, FftNum, FftPlanner};
 use std::sync::Arc;
 
 /// A floating-point number that transforms are computed in: `f32` or `f64`.
-pub trait Real: FftNum + num_traits::Float {
+pub trait Real: FftNum + num_traits::Float + num_traits::FloatConst {
     /// The transform of a length.
     ///
     /// Not generic, so that RustFFT's many algorithms are compiled in this crate, once, and not in
@@ -22,6 +23,10 @@ pub trait Real: FftNum + num_traits::Float {
     /// Its inverse.
     #[doc(hidden)]
     fn real_ifft(len: usize) -> Arc<dyn ComplexToReal<Self>>;
+
+    /// A planner of RustDCT's.
+    #[doc(hidden)]
+    fn dct_planner() -> DctPlanner<Self>;
 
     /// Complex numbers as pairs of real ones.
     #[doc(hidden)]
@@ -41,6 +46,10 @@ macro_rules! real {
 
             fn real_ifft(len: usize) -> Arc<dyn ComplexToReal<Self>> {
                 RealFftPlanner::new().plan_fft_inverse(len)
+            }
+
+            fn dct_planner() -> DctPlanner<Self> {
+                DctPlanner::new()
             }
 
             fn parts(numbers: &mut [Complex<Self>]) -> &mut [Self] {

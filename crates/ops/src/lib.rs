@@ -41,6 +41,7 @@ mod adaptor;
 mod budget;
 mod carried;
 mod control;
+mod dct;
 mod error;
 mod expression;
 mod fft;
@@ -76,6 +77,7 @@ pub use adaptor::{Cast, CastSource, Lazy, MapSink, MapSource, SinkExt, Zip2, Zip
 pub use budget::{Budget, Bytes, Resources};
 pub use carried::Carried;
 pub use control::{Control, Progress};
+pub use dct::{Dct, DctPlan, Trigonometric, dct, idct};
 pub use error::{Error, Result};
 pub use expression::{AnySource, Casting, Evaluation, EvaluationPlan, Expression};
 pub use fft::{Fft, FftPlan, fft, fft2, fftn, ifft, ifft2, ifftn};
