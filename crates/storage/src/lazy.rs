@@ -15,11 +15,13 @@ mod broadcast;
 mod permuted;
 mod reshaped;
 mod sliced;
+mod squeezed;
 
 pub use broadcast::Broadcast;
 pub use permuted::Permuted;
 pub use reshaped::Reshaped;
 pub use sliced::Sliced;
+pub use squeezed::Squeezed;
 
 use ndarray::{ArrayViewMut, Dimension, ShapeBuilder};
 
