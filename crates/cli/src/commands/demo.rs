@@ -13,7 +13,7 @@ use outcore_ops::{
     Budget, Bytes, Control, Fft2Plan, Report, Resources, ToComplex, dft2_bins, fft2, lazy,
     map_tiles, thumbnail,
 };
-use outcore_storage::{FileArray, Options, Output, Source, Window, host};
+use outcore_storage::{Element, FileArray, Options, Output, Source, Window, host};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -139,7 +139,7 @@ impl Demo {
         let expected = dft2_bins(field, &bins, to_complex, self.resources, Control::new())?;
         // By Parseval's theorem the spectrum's mean square is the sum of the field's squares.
         let square = |x: f32| f64::from(x) * f64::from(x);
-        let one = thumbnail(field, (1, 1), square, self.resources, Control::new())?;
+        let one = self.reduced(field, 1, square)?;
         let elements = (self.size * self.size) as f64;
         let rms = (one[[0, 0]] * elements).sqrt();
         let mut squares = 0.0_f64;
@@ -163,6 +163,17 @@ impl Demo {
         Ok(Check { error, bound })
     }
 
+    /// The means of a function in at most so many cells along each side.
+    fn reduced<T: Element>(
+        &self,
+        array: &FileArray<T, Ix2>,
+        cells: usize,
+        f: impl Fn(T) -> f64 + Sync,
+    ) -> Outcome<Array2<f64>> {
+        let plan = thumbnail(array, (cells, cells)).plan::<T>(self.resources)?;
+        Ok(plan.run(array, f, Control::new())?.0)
+    }
+
     /// Draws the landscape beside its power spectrum.
     fn draw(
         &self,
@@ -171,10 +182,9 @@ impl Demo {
         path: &Path,
     ) -> Outcome<()> {
         println!("4. Draw {}", path.display());
-        let cells = (CELLS, CELLS);
-        let heights = thumbnail(field, cells, f64::from, self.resources, Control::new())?;
+        let heights = self.reduced(field, CELLS, f64::from)?;
         let power = |x: Complex<f32>| f64::from(x.re).powi(2) + f64::from(x.im).powi(2);
-        let power = thumbnail(spectrum, cells, power, self.resources, Control::new())?;
+        let power = self.reduced(spectrum, CELLS, power)?;
         let size = self.size as f64;
         let heights = heights.mapv(|x| x as f32);
         let power = centred(&power).mapv(|x| x.log10() as f32);
