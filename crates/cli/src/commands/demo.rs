@@ -1,10 +1,6 @@
 //! `outcore demo`: the whole story in a minute, on real data, with its result checked and drawn.
 
-#![expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_precision_loss,
-    reason = "sizes up to a million, and pictures of them"
-)]
+#![expect(clippy::cast_precision_loss, reason = "sizes up to a million")]
 
 use ndarray::{Array2, Ix2};
 use num_complex::Complex;
@@ -19,7 +15,7 @@ use std::time::Instant;
 
 use crate::args::ResourceArgs;
 use crate::job::{Job, JobArgs, Outcome, rate};
-use crate::picture::{Panel, limits, write_png};
+use crate::picture::{Panel, limits, pixels, write_png};
 
 /// Transform a landscape larger than the memory that may be used, check the result, draw it
 #[derive(Debug, clap::Args)]
@@ -186,12 +182,12 @@ impl Demo {
         let power = |x: Complex<f32>| f64::from(x.re).powi(2) + f64::from(x.im).powi(2);
         let power = self.reduced(spectrum, CELLS, power)?;
         let size = self.size as f64;
-        let heights = heights.mapv(|x| x as f32);
-        let power = centred(&power).mapv(|x| x.log10() as f32);
+        let power = centred(&power).mapv(f64::log10);
         let panels = [
             Panel {
                 title: "Landscape".to_owned(),
                 limits: limits(&heights, 0.0),
+                pixels: pixels(heights.dim(), None),
                 values: heights,
                 bar_label: "height (m)".to_owned(),
                 x_range: 0.0..size,
@@ -202,6 +198,7 @@ impl Demo {
             Panel {
                 title: "Power spectrum".to_owned(),
                 limits: limits(&power, 0.001),
+                pixels: pixels(power.dim(), None),
                 values: power,
                 bar_label: "log10 of power (m²)".to_owned(),
                 x_range: -0.5..0.5,
