@@ -300,6 +300,13 @@ impl OutputArgs {
     }
 }
 
+/// Refuses a picture that could not be put in place. One may be replaced, but not the input.
+pub(crate) fn check_picture(png: Option<&Path>, input: &Path) -> Outcome<()> {
+    let Some(png) = png else { return Ok(()) };
+    let begin = BeginArgs { force: true, ..BeginArgs::default() };
+    OutputArgs { output: png.to_owned(), begin }.check(input)
+}
+
 /// What becomes of fractions that an integer cannot hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum CastArg {

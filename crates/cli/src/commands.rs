@@ -13,3 +13,4 @@ pub(crate) mod reduce;
 pub(crate) mod scan;
 pub(crate) mod stats;
 pub(crate) mod transpose;
+pub(crate) mod view;

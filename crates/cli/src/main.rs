@@ -9,6 +9,7 @@ mod element;
 mod job;
 mod log;
 mod picture;
+mod slice;
 mod value;
 
 use clap::{Parser, Subcommand};
@@ -39,6 +40,7 @@ enum Command {
     Stats(commands::stats::Args),
     Quantile(commands::quantile::Args),
     Histogram(commands::histogram::Args),
+    View(commands::view::Args),
     Demo(commands::demo::Args),
     Disk(commands::disk::Args),
 }
@@ -74,6 +76,7 @@ fn run(command: Command) -> job::Outcome<()> {
         Command::Stats(args) => commands::stats::run(&args),
         Command::Quantile(args) => commands::quantile::run(&args),
         Command::Histogram(args) => commands::histogram::run(&args),
+        Command::View(args) => commands::view::run(&args),
         Command::Demo(args) => commands::demo::run(&args),
         Command::Disk(args) => commands::disk::run(&args),
     }

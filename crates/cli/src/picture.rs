@@ -1,4 +1,4 @@
-//! Arrays as a PNG picture: panels side by side, each with axes and a colour bar.
+//! Arrays as a picture, in a PNG or in lines of text: panels side by side, each with axes and a colour bar.
 //!
 //! ```text
 //!        title                          title
@@ -26,6 +26,7 @@ mod bars;
 mod canvas;
 mod colour;
 mod plot;
+mod terminal;
 
 use embedded_graphics::prelude::Size;
 use ndarray::Array2;
@@ -35,14 +36,18 @@ use std::path::Path;
 
 pub(crate) use bars::Bars;
 use canvas::{Canvas, Style};
+pub(crate) use plot::pixels;
 use plot::{CAPTION, MARGIN, Plot, USUAL, point};
+pub(crate) use terminal::Screen;
 
 /// One array of a picture.
 pub(crate) struct Panel {
     /// What the array is.
     pub(crate) title: String,
     /// The values, reduced to at most a few hundred a side; those that are not numbers are grey.
-    pub(crate) values: Array2<f32>,
+    pub(crate) values: Array2<f64>,
+    /// Rows and columns of pixels; see [`pixels`] and [`Screen::pixels`].
+    pub(crate) pixels: (usize, usize),
     /// The lowest and the highest value that have colours of their own; see [`limits`].
     pub(crate) limits: Range<f64>,
     /// The units of the values.
@@ -57,16 +62,30 @@ pub(crate) struct Panel {
     pub(crate) y_label: String,
 }
 
+impl Panel {
+    /// The value at a pixel.
+    fn at(&self, row: usize, column: usize) -> f64 {
+        let ((rows, columns), (height, width)) = (self.values.dim(), self.pixels);
+        self.values[(row * rows / height, column * columns / width)]
+    }
+}
+
 /// The range of the finite values, without a part of them at each end: 0.01 leaves out the lowest
 /// and the highest hundredth.
-pub(crate) fn limits(values: &Array2<f32>, part: f64) -> Range<f64> {
-    let mut values: Vec<f32> = values.iter().copied().filter(|value| value.is_finite()).collect();
+pub(crate) fn limits(values: &Array2<f64>, part: f64) -> Range<f64> {
+    let mut values: Vec<f64> = values.iter().copied().filter(|value| value.is_finite()).collect();
     let Some(last) = values.len().checked_sub(1) else { return 0.0..1.0 };
     let cut = ((last as f64 * part) as usize).min(last / 2);
-    let (_, low, _) = values.select_nth_unstable_by(cut, f32::total_cmp);
-    let low = f64::from(*low);
-    let (_, high, _) = values.select_nth_unstable_by(last - cut, f32::total_cmp);
-    low..f64::from(*high)
+    let low = *values.select_nth_unstable_by(cut, f64::total_cmp).1;
+    low..*values.select_nth_unstable_by(last - cut, f64::total_cmp).1
+}
+
+/// Limits for values of any kind: all of them, unless the lowest and the highest hundredth stretch the
+/// range to more than twice that of the others.
+pub(crate) fn usual_limits(values: &Array2<f64>) -> Range<f64> {
+    let (all, most) = (limits(values, 0.0), limits(values, 0.01));
+    let [long, short] = [&all, &most].map(|range| range.end - range.start);
+    if short > 0.0 && long > 2.0 * short { most } else { all }
 }
 
 /// Writes the panels side by side, above a caption.
@@ -113,15 +132,16 @@ fn wrap(text: &str, width: u32, style: Style) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::plot::{SHORTEST, frame};
+    use super::plot::SHORTEST;
     use super::*;
     use ndarray::array;
 
-    fn panel(values: Array2<f32>) -> Panel {
+    fn panel(values: Array2<f64>) -> Panel {
         let (rows, columns) = values.dim();
         Panel {
             title: "field.npy".into(),
             limits: limits(&values, 0.0),
+            pixels: pixels((rows, columns), None),
             values,
             bar_label: "m".into(),
             x_range: 0.0..columns as f64,
@@ -143,7 +163,7 @@ mod tests {
 
     #[test]
     fn values_have_the_colours_of_the_scale() {
-        let panel = panel(array![[1.0, f32::NAN], [f32::INFINITY, 4.0]]);
+        let panel = panel(array![[1.0, f64::NAN], [f64::INFINITY, 4.0]]);
         assert_eq!(panel.limits, 1.0..4.0);
         assert_eq!(colour_at(&panel, 0.25, 0.25), [68, 1, 84]);
         assert_eq!(colour_at(&panel, 0.75, 0.25), colour::MISSING);
@@ -153,7 +173,7 @@ mod tests {
 
     #[test]
     fn a_constant_has_the_middle_colour() {
-        for value in [0.0, 5.5, -1e30, f32::MAX] {
+        for value in [0.0, 5.5, -1e30, 1e300] {
             let panel = panel(Array2::from_elem((3, 4), value));
             assert_eq!(colour_at(&panel, 0.5, 0.5), colour::colour(0.5, 0.0, 1.0), "{value}");
         }
@@ -161,20 +181,36 @@ mod tests {
 
     #[test]
     fn limits_leave_out_the_ends() {
-        let values = Array2::from_shape_fn((10, 10), |(row, column)| (10 * row + column) as f32);
+        let values = Array2::from_shape_fn((10, 10), |(row, column)| (10 * row + column) as f64);
         assert_eq!(limits(&values, 0.0), 0.0..99.0);
         assert_eq!(limits(&values, 0.02), 1.0..98.0);
-        assert_eq!(limits(&Array2::from_elem((1, 1), f32::NAN), 0.0), 0.0..1.0);
+        assert_eq!(limits(&Array2::from_elem((1, 1), f64::NAN), 0.0), 0.0..1.0);
         assert_eq!(limits(&Array2::zeros((0, 1)), 0.0), 0.0..1.0);
     }
 
     #[test]
-    fn frames_keep_proportions_within_reason() {
-        assert_eq!(frame((512, 512)), Size::new(512, 512));
-        assert_eq!(frame((1440, 720)), Size::new(360, 720));
-        assert_eq!(frame((2, 2)), Size::new(512, 512));
-        assert_eq!(frame((1, 600)), Size::new(600, SHORTEST));
-        assert_eq!(frame((0, 0)), Size::new(SHORTEST, SHORTEST));
+    fn usual_limits_leave_out_ends_that_are_far_away() {
+        let mut values =
+            Array2::from_shape_fn((20, 20), |(row, column)| (20 * row + column) as f64);
+        assert_eq!(usual_limits(&values), 0.0..399.0);
+        values[[3, 4]] = 1e6;
+        assert_eq!(usual_limits(&values), 3.0..397.0);
+        // Of values that are nearly all the same the others must be seen.
+        let mut values = Array2::zeros((20, 20));
+        values[[3, 4]] = 1.0;
+        assert_eq!(usual_limits(&values), 0.0..1.0);
+    }
+
+    #[test]
+    fn proportions_are_kept_within_reason() {
+        assert_eq!(pixels((512, 512), None), (512, 512));
+        assert_eq!(pixels((1440, 720), None), (720, 360));
+        assert_eq!(pixels((2, 2), None), (512, 512));
+        assert_eq!(pixels((1, 600), None), (SHORTEST, 600));
+        assert_eq!(pixels((0, 0), None), (SHORTEST, SHORTEST));
+        assert_eq!(pixels((300, 600), Some(1000)), (500, 1000));
+        assert_eq!(pixels((1, 600), Some(1000)), (250, 1000));
+        assert_eq!(pixels((600, 1), Some(100)), (200, 100));
     }
 
     #[test]

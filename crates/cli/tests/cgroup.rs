@@ -144,7 +144,7 @@ const SMALL: u64 = 8 << 20;
 /// The page cache needs this much, so that it is no matter of seconds to write a file.
 const CACHED: u64 = 16 << 20;
 
-const COMMANDS: [&str; 16] = [
+const COMMANDS: [&str; 18] = [
     "fft2 in.npy out.npy",
     "fft2 in.npy out.npy --real",
     "fft2 in.npy out.npy --tile 256,200",
@@ -161,6 +161,8 @@ const COMMANDS: [&str; 16] = [
     "quantile in.npy 0.5 --axis 1 --output out.npy",
     "histogram in.npy",
     "stats in.npy",
+    "view in.npy",
+    "view in.npy --png view.png",
 ];
 
 /// Zeros, which take no disk.
@@ -232,5 +234,6 @@ fn every_command_keeps_to_its_budget_in_any_shape() {
     // A lane of a thousand million elements.
     write_zeros::<u8>(folder.path(), (1, 1_000_000_000));
     assert!(keeps_to(&group, folder.path(), "reduce max in.npy", SMALL, 2));
+    assert!(keeps_to(&group, folder.path(), "view in.npy", SMALL, 2));
     assert!(!keeps_to(&group, folder.path(), COMMANDS[13], SMALL, 2));
 }

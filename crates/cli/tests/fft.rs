@@ -37,7 +37,7 @@ fn a_lane_longer_than_the_budget_goes_through_a_scratch_file() {
         assert_eq!(left, ["a.npy", "o.npy"]);
     }
     let dry = run_line(folder.path(), "fft a.npy x.npy --memory 1MiB --dry-run").ok().stdout;
-    assert!(dry.contains("needs 24 MiB of disk, 12 MiB of it for a while"), "{dry}");
+    assert!(dry.contains("needs 24.0 MiB of disk, 12.0 MiB of it for a while"), "{dry}");
 }
 
 #[test]

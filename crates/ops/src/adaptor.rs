@@ -15,7 +15,7 @@ pub use zip::{Zip2, Zip3, Zip4};
 use ndarray::{ArrayViewMut, Dimension, IntoDimension, Slice};
 use outcore_storage::{
     Broadcast, Element, Layout, Permuted, Reshaped, Resized, Result, Rolled, Runs, Sink, Sliced,
-    Source, Stored, Window,
+    Source, Squeezed, Stored, Window,
 };
 
 /// A source, or a reference to one, with adaptors: methods that ndarray's arrays have too, but lazy.
@@ -247,6 +247,21 @@ impl<S> Lazy<S> {
         S: Stored<D>,
     {
         Rolled::ifftshift(self.0, axes).map(Lazy)
+    }
+
+    /// The source without some of its axes of length 1; see [`Squeezed`].
+    ///
+    /// # Errors
+    ///
+    /// If one of them is not of length 1, or if not as many axes are left as the dimension has.
+    pub fn squeeze<D: Dimension, E: Dimension>(
+        self,
+        axes: &[usize],
+    ) -> Result<Lazy<Squeezed<S, D, E>>>
+    where
+        S: Stored<D>,
+    {
+        Squeezed::new(self.0, axes).map(Lazy)
     }
 }
 

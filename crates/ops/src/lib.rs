@@ -67,6 +67,7 @@ mod stats;
 mod store;
 mod stream;
 mod sweep;
+mod thumbnail;
 mod tile;
 mod tile_fft2;
 mod tiling;
@@ -98,12 +99,13 @@ pub use reduce::{
     ArgExtremum, CountNonzero, Extremum, Mean, NormOf, PeakToPeak, Product, Reduce, ReducePlan,
     Reducer, SkipNan, Sum, Truth, Variance, reduce,
 };
-pub use reduce_rows::{dft2_bins, thumbnail};
+pub use reduce_rows::dft2_bins;
 pub use rfft::{Rfft, RfftPlan, rfft, rfftn};
 pub use scan::{CumExtremum, CumProd, CumSum, Scan, ScanPlan, Scanner, scan};
 pub use stats::{Stats, StatsPlan, StatsRequest, stats};
 pub use store::{Store, StorePlan, store};
 pub use stream::PassReport;
+pub use thumbnail::{Thumbnail, ThumbnailPlan, thumbnail};
 pub use tile_fft2::TileFft2;
 pub use tiling::Tiling;
 pub use transpose_in_place::{TransposeInPlace, TransposeInPlacePlan, transpose_in_place};

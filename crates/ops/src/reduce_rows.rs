@@ -1,4 +1,4 @@
-//! Small results of one reading pass over the rows of a matrix: pictures, and single frequencies.
+//! Single frequencies of a matrix, from one reading pass over its rows.
 //!
 //! Every row gives a few numbers, on all cores, and the rows' numbers are combined one after
 //! another. So the result does not depend on how the rows are cut into tiles.
@@ -14,56 +14,6 @@ use crate::plan::{PREFERRED_BYTES, PassPlan, Plan, Run, SLOTS, greatest, refuse,
 use crate::tiling::Tiling;
 use crate::transfer::{planned_read_bytes, staging_bytes};
 use crate::{Error, Resources, Result};
-
-/// The matrix reduced to at most `rows x columns` cells: each holds the mean of a function over the
-/// elements that fall into it, `NaN` if one of them is. For pictures.
-///
-/// Cost: one pass that reads the source once. Memory: three tiles of at least one row.
-///
-/// ```
-/// use ndarray::{Array2, array};
-/// use outcore_ops::{Budget, Control, thumbnail};
-///
-/// let field = Array2::from_shape_fn((4, 4), |(row, column)| (row * 4 + column) as f64);
-/// let small = thumbnail(&field, (2, 2), |x: f64| x, Budget::new(1 << 20), Control::new())?;
-/// assert_eq!(small, array![[2.5, 4.5], [10.5, 12.5]]);
-/// # Ok::<(), outcore_ops::Error>(())
-/// ```
-///
-/// # Errors
-///
-/// If three rows exceed the budget, reading fails, or the caller cancels.
-#[expect(clippy::cast_precision_loss, reason = "counts of elements in a cell are small")]
-pub fn thumbnail<T: Element>(
-    source: &impl Source<T, Ix2>,
-    cells: (usize, usize),
-    f: impl Fn(T) -> f64 + Sync,
-    resources: impl Into<Resources>,
-    control: Control<'_>,
-) -> Result<Array2<f64>> {
-    let (rows, columns) = source.shape().into_pattern();
-    let cells = (cells.0.clamp(1, rows.max(1)), cells.1.clamp(1, columns.max(1)));
-    let mut means = Array2::zeros(cells);
-    let cell = |index: usize, len: usize, cells: usize| index * cells / len;
-    let sum_row = |row: &[T], sums: &mut [f64]| {
-        for (column, &element) in row.iter().enumerate() {
-            sums[cell(column, columns, cells.1)] += f(element);
-        }
-    };
-    let add_row = |row: usize, sums: &[f64]| {
-        let mut cells = means.row_mut(cell(row, rows, cells.0));
-        cells.iter_mut().zip(sums).for_each(|(cell, sum)| *cell += sum);
-    };
-    let lens = (cells.1, cells.0 * cells.1);
-    reduce_rows("thumbnail", source, lens, sum_row, add_row, resources.into(), control)?;
-    // Cell i begins at the first index with index * cells / len == i.
-    let counts = |len: usize, cells: usize| {
-        move |i: usize| ((i + 1) * len).div_ceil(cells) - (i * len).div_ceil(cells)
-    };
-    let (tall, wide) = (counts(rows, cells.0), counts(columns, cells.1));
-    means.indexed_iter_mut().for_each(|((i, j), mean)| *mean /= (tall(i) * wide(j)) as f64);
-    Ok(means)
-}
 
 /// Single elements of the forward transform [`fft2`](crate::fft2), computed from its definition in
 /// `f64`: an independent check of a transform of any size.

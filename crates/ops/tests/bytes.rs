@@ -234,10 +234,10 @@ fn pictures_and_single_frequencies_read_the_array_once() {
             let source = Counting::new(support::in_order(&field, order));
             let mut last = None;
             let control = Control::new().on_progress(|progress| last = Some(progress));
-            thumbnail(&source, (10, 10), f64::from, Budget::new(budget), control).unwrap();
+            let picture = thumbnail(&source, (10, 10)).plan::<f32>(Budget::new(budget)).unwrap();
+            let (_, report) = picture.run(&source, f64::from, control).unwrap();
             assert_eq!((source.bytes(), source.times().0), ((bytes, 0), Some(1)));
-            let last = last.unwrap();
-            assert_eq!((last.bytes_done, last.bytes_total), (bytes, bytes));
+            agrees(picture.plan(), &report, last);
             let source = Counting::new(support::in_order(&field, order));
             let mut last = None;
             let control = Control::new().on_progress(|progress| last = Some(progress));

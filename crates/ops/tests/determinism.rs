@@ -169,14 +169,14 @@ fn transforms_of_tiles_have_the_same_bits_by_every_plan() {
 fn pictures_and_single_frequencies_have_the_same_bits_by_every_plan() {
     let field = random::<f64>(SHAPE, Order::C, 7).map(|x| x.re);
     let bins = [[0, 0], [1, 1], [300, 511], [601, 1023]];
-    let (mut pictures, mut frequencies) = (BTreeSet::new(), BTreeSet::new());
+    let mut frequencies = BTreeSet::new();
     for order in ORDERS {
-        let field = in_order(&field, order);
+        let (field, mut pictures) = (in_order(&field, order), BTreeSet::new());
         for budget in [512 << 10, 2 << 20, 64 << 20] {
             for threads in [1, 2] {
                 let resources = resources(budget, threads);
-                let picture =
-                    thumbnail(&field, (37, 41), |x: f64| x, resources, Control::new()).unwrap();
+                let plan = thumbnail(&field, (37, 41)).plan::<f64>(resources).unwrap();
+                let (picture, _) = plan.run(&field, |x| x, Control::new()).unwrap();
                 pictures.insert(picture.iter().map(|x| x.to_bits()).collect::<Vec<_>>());
                 let wide = |x: f64| Complex::new(x, 0.0);
                 let found = dft2_bins(&field, &bins, wide, resources, Control::new()).unwrap();
@@ -185,6 +185,7 @@ fn pictures_and_single_frequencies_have_the_same_bits_by_every_plan() {
                 );
             }
         }
+        assert_eq!(pictures.len(), 1);
     }
-    assert_eq!((pictures.len(), frequencies.len()), (1, 1));
+    assert_eq!(frequencies.len(), 1);
 }

@@ -107,7 +107,8 @@ fn failing_reductions_and_tiles_surface() {
         let mut source = Faulty::new(Array2::<f32>::zeros((500, 100)));
         source.fail_read = Some(1);
         let budget = Budget::new(48 << 10);
-        let error = thumbnail(&source, (4, 4), f64::from, budget, Control::new()).unwrap_err();
+        let picture = thumbnail(&source, (4, 4)).plan::<f32>(budget).unwrap();
+        let error = picture.run(&source, f64::from, Control::new()).unwrap_err();
         assert!(is_fault(&error), "{error}");
         let source = Array2::<f32>::zeros((500, 100));
         let mut sink = Faulty::new(Array2::<u8>::zeros((500, 100)));

@@ -513,9 +513,7 @@ fn summaries() -> Vec<Case> {
         fitted(|resources| histogram(&reals(), 50)?.range(-0.4, 0.4)?.plan::<f64>(resources));
     let whole = fitted(|resources| histogram(&reals(), 50)?.plan::<f64>(resources));
     let told = fitted(|resources| stats(&reals()).plan::<f64>(resources));
-    let picture = needed(|bytes| {
-        thumbnail(&reals(), (9, 9), |x: f64| x, resources(bytes, 2), Control::new())
-    });
+    let picture = fitted(|resources| thumbnail(&reals(), (9, 9)).plan::<f64>(resources));
     let wide = |x: f64| C64::new(x, 0.0);
     let bins =
         needed(|bytes| dft2_bins(&reals(), &[[1, 2]], wide, resources(bytes, 2), Control::new()));
@@ -538,8 +536,8 @@ fn summaries() -> Vec<Case> {
             read(&source, told.run(&source, Control::new()).map(|(found, _)| found))
         }),
         case("thumbnail", REALS, false, move |disk| {
-            let (source, resources) = (source(disk), resources(picture + ROOM, 2));
-            read(&source, thumbnail(&source, (9, 9), |x| x, resources, Control::new()))
+            let source = source(disk);
+            read(&source, picture.run(&source, |x| x, Control::new()).map(|(found, _)| found))
         }),
         case("dft2_bins", REALS, false, move |disk| {
             let (source, resources) = (source(disk), resources(bins + ROOM, 2));

@@ -317,9 +317,9 @@ fn pictures_and_single_frequencies_stay_within_the_budget() {
                 let resources = resources(budget, 2);
                 let what = format!("{cache:?} {order} {budget}");
                 let one = peak(|| {
-                    let picture =
-                        thumbnail(&source, (512, 512), f64::from, resources, Control::new());
-                    assert!(picture.unwrap().iter().all(|mean| mean.abs() < 1e-9));
+                    let plan = thumbnail(&source, (512, 512)).plan::<f32>(resources).unwrap();
+                    let (picture, _) = plan.run(&source, f64::from, Control::new()).unwrap();
+                    assert!(picture.iter().all(|mean| mean.abs() < 1e-9));
                 });
                 within(one, budget, false, &what);
                 let two = peak(|| {

@@ -121,11 +121,11 @@ proptest! {
 fn the_smallest_budget_of_a_reading_pass_is_sufficient_and_one_byte_less_is_not() {
     for shape in [(1, 1), (1, 5000), (5000, 1), (97, 1013), (300, 300)] {
         let field = random::<f32>(shape, Order::C, 1);
-        let power = |x: C32| f64::from(x.norm_sqr());
         let wide = |x: C32| Complex::new(f64::from(x.re), f64::from(x.im));
-        let picture = |bytes| thumbnail(&field, (9, 9), power, Budget::new(bytes), Control::new());
+        let picture = |bytes| thumbnail(&field, (9, 9)).plan::<C32>(Budget::new(bytes));
         let least = needed(picture);
-        picture(least).unwrap();
+        let power = |x: C32| f64::from(x.norm_sqr());
+        picture(least).unwrap().run(&field, power, Control::new()).unwrap();
         assert!(matches!(picture(least - 1), Err(Error::Budget { needed, .. }) if needed == least));
         let bins = [[0, 0], [shape.0 - 1, shape.1 - 1]];
         let found = |bytes| dft2_bins(&field, &bins, wide, Budget::new(bytes), Control::new());

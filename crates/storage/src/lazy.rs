@@ -17,6 +17,7 @@ mod reshaped;
 mod resized;
 mod rolled;
 mod sliced;
+mod squeezed;
 
 pub use broadcast::Broadcast;
 pub use permuted::Permuted;
@@ -24,6 +25,7 @@ pub use reshaped::Reshaped;
 pub use resized::Resized;
 pub use rolled::Rolled;
 pub use sliced::Sliced;
+pub use squeezed::Squeezed;
 
 use ndarray::{ArrayViewMut, Dimension, ShapeBuilder};
 

@@ -1,10 +1,6 @@
 //! `outcore demo`: the whole story in a minute, on real data, with its result checked and drawn.
 
-#![expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_precision_loss,
-    reason = "sizes up to a million, and pictures of them"
-)]
+#![expect(clippy::cast_precision_loss, reason = "sizes up to a million")]
 
 use ndarray::{Array2, Ix2};
 use num_complex::Complex;
@@ -13,13 +9,13 @@ use outcore_ops::{
     Budget, Bytes, Control, FftPlan, Report, Resources, ToComplex, dft2_bins, fft2, lazy,
     map_tiles, thumbnail,
 };
-use outcore_storage::{FileArray, Options, Output, Source, Window, host};
+use outcore_storage::{Element, FileArray, Options, Output, Source, Window, host};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use crate::args::ResourceArgs;
 use crate::job::{Job, JobArgs, Outcome, rate};
-use crate::picture::{Panel, limits, write_png};
+use crate::picture::{Panel, limits, pixels, write_png};
 
 /// Transform a landscape larger than the memory that may be used, check the result, draw it
 #[derive(Debug, clap::Args)]
@@ -139,7 +135,7 @@ impl Demo {
         let expected = dft2_bins(field, &bins, to_complex, self.resources, Control::new())?;
         // By Parseval's theorem the spectrum's mean square is the sum of the field's squares.
         let square = |x: f32| f64::from(x) * f64::from(x);
-        let one = thumbnail(field, (1, 1), square, self.resources, Control::new())?;
+        let one = self.reduced(field, 1, square)?;
         let elements = (self.size * self.size) as f64;
         let rms = (one[[0, 0]] * elements).sqrt();
         let mut squares = 0.0_f64;
@@ -163,6 +159,17 @@ impl Demo {
         Ok(Check { error, bound })
     }
 
+    /// The means of a function in at most so many cells along each side.
+    fn reduced<T: Element>(
+        &self,
+        array: &FileArray<T, Ix2>,
+        cells: usize,
+        f: impl Fn(T) -> f64 + Sync,
+    ) -> Outcome<Array2<f64>> {
+        let plan = thumbnail(array, (cells, cells)).plan::<T>(self.resources)?;
+        Ok(plan.run(array, f, Control::new())?.0)
+    }
+
     /// Draws the landscape beside its power spectrum.
     fn draw(
         &self,
@@ -171,17 +178,16 @@ impl Demo {
         path: &Path,
     ) -> Outcome<()> {
         println!("4. Draw {}", path.display());
-        let cells = (CELLS, CELLS);
-        let heights = thumbnail(field, cells, f64::from, self.resources, Control::new())?;
+        let heights = self.reduced(field, CELLS, f64::from)?;
         let power = |x: Complex<f32>| f64::from(x.re).powi(2) + f64::from(x.im).powi(2);
-        let power = thumbnail(spectrum, cells, power, self.resources, Control::new())?;
+        let power = self.reduced(spectrum, CELLS, power)?;
         let size = self.size as f64;
-        let heights = heights.mapv(|x| x as f32);
-        let power = centred(&power).mapv(|x| x.log10() as f32);
+        let power = centred(&power).mapv(f64::log10);
         let panels = [
             Panel {
                 title: "Landscape".to_owned(),
                 limits: limits(&heights, 0.0),
+                pixels: pixels(heights.dim(), None),
                 values: heights,
                 bar_label: "height (m)".to_owned(),
                 x_range: 0.0..size,
@@ -192,6 +198,7 @@ impl Demo {
             Panel {
                 title: "Power spectrum".to_owned(),
                 limits: limits(&power, 0.001),
+                pixels: pixels(power.dim(), None),
                 values: power,
                 bar_label: "log10 of power (m²)".to_owned(),
                 x_range: -0.5..0.5,

@@ -8,7 +8,7 @@ use serde_json::json;
 use std::fmt::Debug;
 use std::path::{Path, PathBuf};
 
-use crate::args::{BeginArgs, OutputArgs, RawArgs, ResourceArgs};
+use crate::args::{RawArgs, ResourceArgs, check_picture};
 use crate::blocks::bars;
 use crate::element::with_wide;
 use crate::job::{Job, JobArgs, Outcome, json_number};
@@ -55,11 +55,7 @@ const BAR_LEN: usize = 40;
 
 pub(crate) fn run(args: &Args) -> Outcome<()> {
     let info = args.raw.describe(&args.input)?;
-    if let Some(png) = args.png.clone() {
-        // A picture may be replaced, but not the input.
-        let begin = BeginArgs { force: true, ..BeginArgs::default() };
-        OutputArgs { output: png, begin }.check(&args.input)?;
-    }
+    check_picture(args.png.as_deref(), &args.input)?;
     if info.dtype == DType::F16 {
         // Bins have edges of the type of the elements.
         let file: FileArray<f16, IxDyn> = args.raw.open(&info)?;

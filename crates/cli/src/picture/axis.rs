@@ -27,7 +27,9 @@ impl Axis {
             return Self::default();
         }
         let mut best = Self::default();
-        for step in round_steps(span) {
+        // Between whole numbers that are not neighbours, as indices are, lie others.
+        let whole = low.fract() == 0.0 && high.fract() == 0.0 && span >= 2.0;
+        for step in round_steps(span).filter(|&step| !whole || step >= 1.0) {
             let axis = Self::with_step(range, step);
             let widest = axis.ticks.iter().map(|tick| room(&tick.label)).fold(0.0, f64::max);
             // A single tick says little, so two that touch are still better.
@@ -110,6 +112,12 @@ mod tests {
         assert_eq!(labels(-0.5..0.5, 0.15), ["-0.4", "-0.2", "0.0", "0.2", "0.4"]);
         assert_eq!(labels(0.0..0.3, 0.3), ["0.0", "0.1", "0.2", "0.3"]);
         assert_eq!(labels(252.2..1078.6, 0.2), ["400", "600", "800", "1000"]);
+    }
+
+    #[test]
+    fn ticks_of_indices_are_indices() {
+        assert_eq!(labels(0.0..2.0, 0.01), ["0", "1", "2"]);
+        assert_eq!(labels(0.0..1.0, 0.4), ["0.0", "0.5", "1.0"]);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! From a number to a colour.
+//! From a number to a colour, or to a character as bright.
 
 /// Colours from low to high: 32 of the 256 of "viridis", whose steps look equally far apart also
 /// in grey and to the colour-blind. By Stéfan van der Walt and Nathaniel Smith, released under CC0.
@@ -45,8 +45,7 @@ pub(super) fn colour(value: f64, low: f64, high: f64) -> [u8; 3] {
     if value.is_nan() {
         return MISSING;
     }
-    // An infinity minus a number stays one, and ends at an end.
-    let part = ((value - low) / (high - low)).clamp(0.0, 1.0);
+    let part = part(value, low, high);
     let last = VIRIDIS.len() - 1;
     let place = part * last as f64;
     let index = (place as usize).min(last - 1);
@@ -56,4 +55,22 @@ pub(super) fn colour(value: f64, low: f64, high: f64) -> [u8; 3] {
     };
     let [from, to] = [&VIRIDIS[index], &VIRIDIS[index + 1]];
     std::array::from_fn(|channel| mix((&from[channel], &to[channel])))
+}
+
+/// The place of a value in a range, from 0 to 1.
+fn part(value: f64, low: f64, high: f64) -> f64 {
+    // An infinity minus a number stays one, and ends at an end.
+    ((value - low) / (high - low)).clamp(0.0, 1.0)
+}
+
+/// Characters from dark to bright.
+const SHADES: [char; 10] = [' ', '.', ':', '-', '=', '+', '*', '#', '%', '@'];
+
+/// The character of a value in a range, where there are no colours.
+pub(super) fn shade(value: f64, low: f64, high: f64) -> char {
+    if value.is_nan() {
+        return '?';
+    }
+    let index = (part(value, low, high) * SHADES.len() as f64) as usize;
+    SHADES[index.min(SHADES.len() - 1)]
 }

@@ -14,7 +14,7 @@ use super::colour;
 
 /// The longest and the shortest side of the values in pixels.
 const LONGEST: u32 = 720;
-pub(super) const SHORTEST: u32 = 180;
+pub(super) const SHORTEST: usize = 180;
 /// Small arrays are enlarged to about this.
 pub(super) const USUAL: u32 = 512;
 
@@ -57,7 +57,8 @@ pub(super) struct Plot<'a> {
 
 impl<'a> Plot<'a> {
     pub(super) fn new(panel: &'a Panel) -> Self {
-        let frame = frame(panel.values.dim());
+        let (height, width) = panel.pixels;
+        let frame = Size::new(width as u32, height as u32);
         let across =
             |label: &str| part(TICK_DISTANCE.max(NUMBER.width(label) + 3 * GAP), frame.width);
         let along = |_: &str| part(TICK_DISTANCE, frame.height);
@@ -111,18 +112,14 @@ impl<'a> Plot<'a> {
     }
 
     fn draw_values(&self, canvas: &mut Canvas, left: u32) {
-        let (rows, columns) = self.panel.values.dim();
         let area = Rectangle::new(point(left, Self::top()), self.frame);
         canvas.frame(area, LINE);
-        if rows == 0 || columns == 0 {
+        if self.panel.values.is_empty() {
             return;
         }
         for pixel in area.points() {
             let at = pixel - area.top_left;
-            let index = |at: i32, len: usize, side: u32| at as usize * len / side as usize;
-            let row = index(at.y, rows, self.frame.height);
-            let column = index(at.x, columns, self.frame.width);
-            let value = f64::from(self.panel.values[(row, column)]);
+            let value = self.panel.at(at.y as usize, at.x as usize);
             canvas.set(pixel, colour::colour(value, self.limits.start, self.limits.end));
         }
     }
@@ -166,8 +163,13 @@ impl<'a> Plot<'a> {
     }
 }
 
-/// The size of the values on the picture: in their own proportions, unless they are too extreme.
-pub(super) fn frame((rows, columns): (usize, usize)) -> Size {
+/// Rows and columns of pixels for so many values, of a width if one is asked for: in their own
+/// proportions, unless they are too extreme.
+pub(crate) fn pixels((rows, columns): (usize, usize), width: Option<usize>) -> (usize, usize) {
+    if let Some(width) = width {
+        let height = (width as f64 * rows as f64 / columns as f64).round() as usize;
+        return (height.clamp(width.div_ceil(4), 2 * width), width);
+    }
     let longest = rows.max(columns).max(1) as f64;
     // Whole multiples keep small values square.
     let scale = if longest <= f64::from(USUAL) {
@@ -175,12 +177,12 @@ pub(super) fn frame((rows, columns): (usize, usize)) -> Size {
     } else {
         f64::from(LONGEST).min(longest) / longest
     };
-    let side = |len: usize| ((len as f64 * scale).round() as u32).max(SHORTEST);
-    Size::new(side(columns), side(rows))
+    let side = |len: usize| ((len as f64 * scale).round() as usize).max(SHORTEST);
+    (side(rows), side(columns))
 }
 
 /// Limits that can be told apart, around those that cannot.
-fn apart(limits: &Range<f64>) -> Range<f64> {
+pub(super) fn apart(limits: &Range<f64>) -> Range<f64> {
     let middle = f64::midpoint(limits.start, limits.end);
     let least = middle.abs().max(1e-30) * 1e-6;
     if limits.end - limits.start > least {
