@@ -176,7 +176,18 @@ impl<'p, 'c> Run<'p, 'c> {
         let report = stream(pass, &self.threads, &mut self.control, mark)?;
         let PassReport { bytes_read, bytes_written, .. } = report;
         let seconds = report.elapsed.as_secs_f64();
-        tracing::info!(pass = index + 1, bytes_read, bytes_written, seconds, "pass done");
+        let [reading, computing, writing] =
+            [report.reading, report.computing, report.writing].map(|busy| busy.as_secs_f64());
+        tracing::info!(
+            pass = index + 1,
+            bytes_read,
+            bytes_written,
+            seconds,
+            reading,
+            computing,
+            writing,
+            "pass done"
+        );
         self.report.passes.push(report);
         let next = Mark { pass: index + 1, tiles: mark.ahead, ..Mark::default() };
         if next.pass < self.plan.passes.len() {

@@ -33,6 +33,8 @@ pub(crate) struct Blocks {
     pub(crate) duration: f64,
 }
 
+/// What a disk transfers at least.
+const SECTOR_BYTES: u64 = 512;
 /// A tile of rows: runs that are longer get no faster.
 const ROWS_BYTES: u64 = 16 << 20;
 /// The part of all rows that is worth keeping in memory.
@@ -119,10 +121,13 @@ impl BlockRequest<'_> {
     }
 
     /// The width of tiles of at most so many columns, for row tiles of a height: as even as possible,
-    /// in multiples of what makes whole rows of a block, which then is a single window.
+    /// in multiples of what makes whole rows of a block, which then is a single window; or of sectors, so
+    /// that every run begins at the same distance from one.
     fn even(&self, most: usize, height: usize) -> usize {
-        let quantum = self.len / gcd(self.len, height);
-        let quantum = if most >= quantum { quantum } else { 1 };
+        let sector = usize::try_from(SECTOR_BYTES / self.read.max(1)).expect("few elements").max(1);
+        let sectors = self.len.is_multiple_of(sector).then_some(sector);
+        let quanta = [Some(self.len / gcd(self.len, height)), sectors];
+        let quantum = quanta.into_iter().flatten().find(|&quantum| most >= quantum).unwrap_or(1);
         let even = self.len.div_ceil(self.len.div_ceil(most / quantum * quantum));
         even.next_multiple_of(quantum).min(self.len)
     }

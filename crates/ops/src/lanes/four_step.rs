@@ -133,14 +133,14 @@ struct Roots {
 
 /// The elements of type `Complex<T>` that tables of roots take.
 pub(crate) fn roots_len<T: Real>(len: usize) -> u64 {
-    let fine = len.isqrt() + 1;
+    let fine = fine_len(len);
     let roots = (fine + len.div_ceil(fine)) as u64;
     roots * (size_of::<Complex<f64>>() / size_of::<Complex<T>>()) as u64
 }
 
 impl Roots {
     fn new(len: usize, direction: Direction) -> Self {
-        let count = len.isqrt() + 1;
+        let count = fine_len(len);
         let of = |power| {
             let root = root(power, len);
             if direction == Direction::Forward { root.conj() } else { root }
@@ -153,8 +153,13 @@ impl Roots {
 
     fn at(&self, power: usize) -> Complex<f64> {
         let count = self.fine.len();
-        self.coarse[power / count] * self.fine[power % count]
+        self.coarse[power >> count.trailing_zeros()] * self.fine[power & (count - 1)]
     }
+}
+
+/// About the root of a length: a power of two, because division is slow.
+fn fine_len(len: usize) -> usize {
+    (len.isqrt() + 1).next_power_of_two()
 }
 
 /// exp(2πi power / len), from an angle of an eighth of the circle: so its parts are right to about a
