@@ -2,7 +2,7 @@
 
 mod support;
 
-use ndarray::{Array1, Ix1};
+use ndarray::{Array1, Axis, Ix1};
 use num_complex::Complex;
 use outcore_ops::{Budget, Control, fft, rfftn};
 use outcore_storage::{FileArray, FileArrayMut, Order};
@@ -36,6 +36,11 @@ fn a_lane_longer_than_the_budget_goes_through_a_scratch_file() {
         let left: Vec<_> = snapshot(folder.path()).into_keys().collect();
         assert_eq!(left, ["a.npy", "o.npy"]);
     }
+    // As an array of one row, by the command for two axes.
+    write(&folder.path().join("b.npy"), &field.insert_axis(Axis(0)), Order::C);
+    let ran = run_line(folder.path(), "fft2 b.npy o2.npy --json --memory 1MiB").ok();
+    assert_eq!(ran.json()["passes"], 2, "{}", ran.stderr);
+    assert!(read::<C32>(&folder.path().join("o2.npy")).row(0) == expected);
     let dry = run_line(folder.path(), "fft a.npy x.npy --memory 1MiB --dry-run").ok().stdout;
     assert!(dry.contains("needs 24.0 MiB of disk, 12.0 MiB of it for a while"), "{dry}");
 }

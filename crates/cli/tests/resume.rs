@@ -35,8 +35,13 @@ fn whole(folder: &Path, line: &str) -> (Vec<u8>, Duration) {
 
 /// Kills a command at many moments of its life, lets it go on, and compares.
 fn survives(line: &str) {
+    survives_with(line, (1024, 1024));
+}
+
+/// The same with an input of another shape.
+fn survives_with(line: &str, shape: (usize, usize)) {
     let folder = folder().unwrap();
-    let real = field((1024, 1024)).map(|x| x.re);
+    let real = field(shape).map(|x| x.re);
     write(&folder.path().join("in.npy"), &real, Order::C);
     let (expected, elapsed) = whole(folder.path(), line);
     let resume = format!("{line} --resume");
@@ -81,6 +86,21 @@ fn fft2_survives() {
 #[test]
 fn fft2_to_real_numbers_survives() {
     survives("fft2 in.npy out.npy --real");
+}
+
+#[test]
+fn fft_of_real_numbers_survives() {
+    survives("fft in.npy out.npy --real");
+}
+
+#[test]
+fn fft_to_real_numbers_survives() {
+    survives("fft in.npy out.npy --real --inverse");
+}
+
+#[test]
+fn fft_of_a_lane_longer_than_the_budget_survives() {
+    survives_with("fft in.npy out.npy --axes 1", (1, 1024 * 1025));
 }
 
 #[test]

@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 use crate::control::Control;
 use crate::fft::axes::{Axes, inner_len};
-use crate::fft::sizes::product;
+use crate::fft::sizes::{product, total};
 use crate::fft::tiles::{TileRequest, Tiles};
 use crate::fourier::{Direction, Norm, Real};
 use crate::grouped::Grouped;
@@ -73,6 +73,32 @@ impl Trigonometric {
             Self::Dst1 => 2 * (len + 1),
             _ => 2 * len,
         }
+    }
+
+    /// The length of the complex transform that RustDCT uses.
+    fn inner_len(self, len: usize) -> usize {
+        match self {
+            Self::Dct1 | Self::Dst1 => self.period(len),
+            _ => len,
+        }
+    }
+
+    /// Upper bound of the real numbers of tables: the Fourier transform behind it, and factors for each
+    /// element.
+    fn table_cost(self, len: usize) -> u64 {
+        let (tables, _) = cost(self.inner_len(len));
+        total([tables, (len as u64).saturating_mul(2), 1024]).saturating_mul(2)
+    }
+
+    /// Upper bound of the real numbers that each thread needs besides a lane: those of the Fourier
+    /// transform and of its scratch, unless the length is a power of two, which is halved again and again.
+    fn scratch_cost(self, len: usize) -> u64 {
+        let first = matches!(self, Self::Dct1 | Self::Dst1);
+        if len.is_power_of_two() && len > 1 && !first {
+            return len as u64;
+        }
+        let inner = self.inner_len(len);
+        total([inner as u64, cost(inner).1]).saturating_mul(2).max(len as u64)
     }
 
     /// With the orthonormal scale, the elements that are multiplied by √2 before, and those that are
@@ -187,7 +213,6 @@ impl<D: Dimension> Dct<'_, D> {
             format!("{name} of {:?} as float{bits} along axis {}", shape.slice(), self.axis);
         let place = axes.place(self.axis).unwrap_or_default();
         let kind = if self.is_forward() { kind } else { kind.inverse() };
-        let lanes = RealLanes::new(kind, len, self.scale(len), self.norm == Norm::Ortho);
         let groups = axes.places(&layout);
         let source = Grouped::new(self.source, &groups);
         let sink = Layout::new(source.shape(), Order::C, size_of::<T>(), layout.offset());
@@ -201,23 +226,24 @@ impl<D: Dimension> Dct<'_, D> {
             cost: &|tile, slots| {
                 let elements = product(tile);
                 let bytes = |each: usize| elements.saturating_mul(each as u64);
-                let gathered = gathered_len::<T>(len, inner_len(tile, place)) + lanes.scratch_len();
+                let gathered = gathered_len::<T>(len, inner_len(tile, place)) as u64;
+                let each = gathered.saturating_add(kind.scratch_cost(len));
                 let staging = staging_bytes(
                     source.copies(),
                     bytes(layout.element_bytes().max(size_of::<T>())),
                     bytes(size_of::<T>()),
                     slots,
                 );
-                bytes(size_of::<T>() * slots)
-                    .saturating_add((threads * gathered * size_of::<T>()) as u64)
-                    .saturating_add(lanes.table_bytes())
-                    .saturating_add(staging)
+                let scratch = each.saturating_mul((threads * size_of::<T>()) as u64);
+                let tables = kind.table_cost(len).saturating_mul(size_of::<T>() as u64);
+                total([bytes(size_of::<T>() * slots), scratch, tables, staging])
             },
         };
         let Some(tiles) = request.best(usable(resources)) else {
             return Err(refuse(&operation, request.least(), resources));
         };
         let passes = vec![request.plan(axes.name(&[place]), &tiles)];
+        let lanes = RealLanes::new(kind, len, self.scale(len), self.norm == Norm::Ortho);
         let output_bytes = sink.bytes();
         let plan =
             Plan { operation, resources, passes, output_bytes, scratch_bytes: 0, kept_bytes: 0 };
@@ -274,14 +300,6 @@ impl<T: Real> RealLanes<T> {
         }
     }
 
-    /// An upper bound: the Fourier transform behind it, and factors for each element.
-    fn table_bytes(&self) -> u64 {
-        let period = self.kind.period(self.len);
-        let halved = !matches!(self.kind, Trigonometric::Dct1 | Trigonometric::Dst1);
-        let (tables, _) = cost(if halved { self.len } else { period });
-        (tables + 2 * self.len as u64 + 1024) * 2 * size_of::<T>() as u64
-    }
-
     fn apply(&self, lane: &mut [T], scratch: &mut [T]) {
         let root = (T::one() + T::one()).sqrt();
         for &end in &self.ends.0 {
@@ -301,7 +319,7 @@ impl<T: Real> RealLanes<T> {
             }
             (Kernel::Type2And3(fft), _) => fft.process_dst3_with_scratch(lane, scratch),
             (Kernel::Type4(fft), Trigonometric::Dct4) => {
-                fft.process_dct4_with_scratch(lane, scratch)
+                fft.process_dct4_with_scratch(lane, scratch);
             }
             (Kernel::Type4(fft), _) => fft.process_dst4_with_scratch(lane, scratch),
         }
@@ -379,5 +397,28 @@ impl<T: Real + Element, D: Dimension> DctPlan<T, D> {
             },
         })?;
         Ok(run.finish())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check<T: Real>(kind: Trigonometric, len: usize) {
+        let lanes = RealLanes::<T>::new(kind, len, T::one(), false);
+        let most = kind.scratch_cost(len);
+        assert!(lanes.scratch_len() as u64 <= most, "{kind:?} of length {len}");
+    }
+
+    #[test]
+    fn the_estimated_scratch_is_an_upper_bound() {
+        use Trigonometric::{Dct1, Dct2, Dct3, Dct4, Dst1, Dst2, Dst3, Dst4};
+        for kind in [Dct1, Dct2, Dct3, Dct4, Dst1, Dst2, Dst3, Dst4] {
+            let least = if kind == Dct1 { 2 } else { 1 };
+            for len in (least..300).chain([1 << 14, 5239, 10_007, 65_537, 99_990, 199_982]) {
+                check::<f32>(kind, len);
+                check::<f64>(kind, len);
+            }
+        }
     }
 }

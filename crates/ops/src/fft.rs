@@ -191,8 +191,9 @@ impl<'a, D: Dimension> Fft<'a, D> {
     ///
     /// # Errors
     ///
-    /// If an axis does not exist, is named twice or has length 0, or the smallest tiles, with what the
-    /// transforms need besides, exceed the budget; the error names the smallest budget that would do.
+    /// If an axis does not exist, is named twice or has length 0, the result is too large to be counted,
+    /// or the smallest tiles, with what the transforms need besides, exceed the budget; the error names
+    /// the smallest budget that would do.
     pub fn plan<T: Real>(&self, resources: impl Into<Resources>) -> Result<FftPlan<T, D>>
     where
         Complex<T>: Element,
@@ -200,6 +201,7 @@ impl<'a, D: Dimension> Fft<'a, D> {
         let resources = resources.into();
         let layout = self.source.layout();
         let axes = Axes::new(self.name, self.source, &self.axes, None)?;
+        check_size(&layout, size_of::<Complex<T>>())?;
         let places = axes.places(&layout);
         let source = Grouped::new(self.source, &places);
         let mut sizes = Sizes::new::<T>(&axes, &source, resources);
@@ -341,7 +343,8 @@ where
     ///
     /// # Errors
     ///
-    /// As [`run`](Self::run).
+    /// As [`run`](Self::run), and if the plan cuts a lane that is longer than the budget, and source or
+    /// sink [have no runs](Stored::has_runs), or in another order than the source that it was made for.
     pub fn run_through<R, V, S>(
         &self,
         source: &R,
@@ -365,6 +368,19 @@ where
         shapes.iter().try_for_each(|shape| check_shape(shape.slice(), self.shape.slice()))
     }
 
+    /// A lane that is cut in two is read and written in the order of the file, past its shape.
+    fn check_runs(&self, array: &(impl Stored<D> + ?Sized)) -> Result<()> {
+        let operation = &self.plan.operation;
+        let reason = if !array.has_runs() {
+            format!("{operation} needs source and sink whose elements lie in a row")
+        } else if !self.axes.are_in_order_of(array) {
+            format!("{operation} was planned for elements in another order")
+        } else {
+            return Ok(());
+        };
+        Err(Error::Shape(reason))
+    }
+
     /// Runs the passes. Sources and sinks are called once for each piece of a tile, so they may be
     /// called indirectly: all of this is then compiled once for each type of number and dimension.
     fn run_passes(
@@ -375,12 +391,17 @@ where
         home: Home,
         control: Control<'_>,
     ) -> Result<Report> {
+        if self.passes.is_long() {
+            self.check_runs(source)?;
+            self.check_runs(sink)?;
+        }
         let mut run = Run::new(&self.plan, control)?;
         match &self.passes {
             Passes::Tiles(passes) => {
                 let groups = |layout| self.axes.places(&layout);
-                let sets =
-                    (groups(source.layout()), groups(between.layout()), groups(sink.layout()));
+                // A scratch array that is not needed may have any shape.
+                let scratch = if passes.len() > 1 { between.layout() } else { source.layout() };
+                let sets = (groups(source.layout()), groups(scratch), groups(sink.layout()));
                 let source = Grouped::new(source, &sets.0);
                 let (between, sink) = (Grouped::new(between, &sets.1), Grouped::new(sink, &sets.2));
                 self.run_tiles(&mut run, passes, (&source, &between, &sink), home)?;
@@ -509,6 +530,15 @@ where
 
     fn threads(&self) -> usize {
         self.plan.resources.threads.get()
+    }
+}
+
+/// Refuses an array whose elements cannot be counted if each has so many bytes.
+pub(crate) fn check_size<D: Dimension>(layout: &Layout<D>, element_bytes: usize) -> Result<()> {
+    let shape = layout.shape();
+    match Layout::new(shape.clone(), layout.order(), element_bytes, layout.offset()) {
+        Some(_) => Ok(()),
+        None => Err(Error::Shape(format!("{:?} is too large", shape.slice()))),
     }
 }
 

@@ -17,14 +17,14 @@ use crate::fft::axes::{Axes, inner_len};
 use crate::fft::between::{Between, RowTiles, Store};
 use crate::fft::blocks::{BlockRequest, Blocks};
 use crate::fft::passes::{Columns, Transforms};
-use crate::fft::sizes::{LaneCosts, product};
+use crate::fft::sizes::{LaneCosts, product, total};
 use crate::fft::tiles::{TileRequest, Tiles};
-use crate::fft::{FftPlan, Home, ifftn, repeated};
+use crate::fft::{FftPlan, Home, check_size, ifftn, repeated};
 use crate::fourier::{Direction, Norm, Real};
 use crate::grouped::Grouped;
 use crate::lanes::{FromHalf, Lanes, half, real_cost};
 use crate::pass::AlongAxis;
-use crate::plan::{PassPlan, Plan, Report, Run, check_shape, refuse, slots, usable};
+use crate::plan::{PassPlan, Plan, Report, Run, both, check_shape, refuse, slots, usable};
 use crate::transfer::{Shared, WriteShared, staging_bytes, window_read_bytes};
 use crate::{Error, Resources, Result};
 
@@ -135,6 +135,7 @@ impl<D: Dimension> Irfft<'_, D> {
         made[last] = self.len;
         let made = Layout::new(made, layout.order(), size_of::<T>(), layout.offset());
         let made = made.ok_or_else(|| Error::Shape(format!("{:?} is too large", shape.slice())))?;
+        check_size(&layout, size_of::<Complex<T>>())?;
         let bits = size_of::<T>() * 8;
         let all = self.axes.iter().copied().eq(0..shape.ndim());
         let along = if all { String::new() } else { format!(" along {:?}", self.axes) };
@@ -204,16 +205,24 @@ impl<D: Dimension> Planning<'_, D> {
         let others: Vec<usize> =
             self.axes.transformed().iter().copied().filter(|&place| place != self.place).collect();
         let limit = usable(self.resources);
-        let at_once = self.request::<T, _>(&others, self.layout.element_bytes(), |request| {
-            let tiles = request.best(limit)?;
-            let plan = request.plan(self.axes.name(request.whole), &tiles);
-            Some((tiles, plan))
+        let at_once = self.request::<T, _>(&others, true, |request| match request.best(limit) {
+            Some(tiles) => {
+                let plan = request.plan(self.axes.name(request.whole), &tiles);
+                Ok((tiles, plan))
+            }
+            None => Err(request.least()),
         });
-        if let Some((tiles, plan)) = at_once {
-            return Ok((Way::Tiles { first: None, before: others, tiles }, vec![plan], 0));
+        let least = match at_once {
+            Ok((tiles, plan)) => {
+                return Ok((Way::Tiles { first: None, before: others, tiles }, vec![plan], 0));
+            }
+            Err(least) => least,
+        };
+        if others.is_empty() {
+            return Err(refuse(self.operation, least, self.resources));
         }
-        if self.place == self.axes.last() && !others.is_empty() {
-            return self.blocks::<T>();
+        if self.place == self.axes.last() {
+            return self.blocks::<T>(least);
         }
         self.tiles::<T>()
     }
@@ -224,10 +233,7 @@ impl<D: Dimension> Planning<'_, D> {
         Complex<T>: Element,
     {
         let limit = usable(self.resources);
-        let bytes = size_of::<Complex<T>>();
-        let alone = self.others.is_empty();
-        let read = if alone { self.layout.element_bytes() } else { bytes };
-        let last = self.request::<T, _>(&[], read, |request| match request.best(limit) {
+        let last = self.request::<T, _>(&[], false, |request| match request.best(limit) {
             Some(tiles) => {
                 let plan = request.plan(self.axes.name(&[self.place]), &tiles);
                 Ok((tiles, plan))
@@ -237,26 +243,17 @@ impl<D: Dimension> Planning<'_, D> {
         // The scale is that of the last pass.
         let first = ifftn(&self.source, self.others).norm(Norm::Forward).in_place();
         let first = first.plan::<T>(self.resources);
-        // Of two refusals the one that asks for more says what is needed.
-        let (last, first) = match (last, first) {
-            (Err(Error::Budget { needed: one, .. }), Err(Error::Budget { needed: other, .. })) => {
-                let (operation, allowed) =
-                    (self.operation.to_owned(), self.resources.memory.bytes());
-                return Err(Error::Budget { operation, needed: one.max(other), allowed });
-            }
-            (last, first) => (last?, first?),
-        };
-        let (tiles, plan) = last;
+        let ((tiles, plan), first) = both(self.operation, last, first)?;
         let plans = first.plan().passes.iter().cloned().chain([plan]).collect();
         Ok((Way::Tiles { first: Some(Box::new(first)), before: Vec::new(), tiles }, plans, 0))
     }
 
-    /// What a pass along some axes and the halved one asks of its tiles; elements have so many bytes
-    /// where they are read.
+    /// What a pass along some axes and the halved one asks of its tiles, which are read from the source
+    /// or from the array between the passes.
     fn request<T: Real + Element, R>(
         &self,
         others: &[usize],
-        read: usize,
+        is_first: bool,
         then: impl FnOnce(&TileRequest<'_>) -> R,
     ) -> R
     where
@@ -264,15 +261,15 @@ impl<D: Dimension> Planning<'_, D> {
     {
         let groups = self.axes.places(self.layout);
         let source = Grouped::new(self.source, &groups);
-        let between = Layout::new(source.shape(), Order::C, read, self.layout.offset())
+        let bytes = size_of::<Complex<T>>();
+        let between = Layout::new(source.shape(), Order::C, bytes, self.layout.offset())
             .expect("an array with as many elements exists");
-        let is_source = read == self.layout.element_bytes();
         let made = self.axes.places(self.made);
         let made = Grouped::new(self.made, &made).layout();
         let whole = [others, &[self.place]].concat();
         let costs = self.costs::<T>(source.copies());
         then(&TileRequest {
-            source: if is_source { &source } else { &between },
+            source: if is_first { &source } else { &between },
             sink: &made,
             whole: &whole,
             element: size_of::<Complex<T>>(),
@@ -298,8 +295,9 @@ impl<D: Dimension> Planning<'_, D> {
         }
     }
 
+    /// Columns and rows; the smallest tile of all of it costs so much.
     #[expect(clippy::redundant_closure_for_method_calls, reason = "a method is not general enough")]
-    fn blocks<T: Real + Element>(&self) -> Result<Ways<T, D>>
+    fn blocks<T: Real + Element>(&self, at_once: u64) -> Result<Ways<T, D>>
     where
         Complex<T>: Element,
     {
@@ -315,10 +313,6 @@ impl<D: Dimension> Planning<'_, D> {
         let best = best.min_by(|one, other| one.0.duration.total_cmp(&other.0.duration));
         let Some((blocks, split)) = best else {
             let least = splits().map(|split| request(split).of(|request| request.least())).min();
-            let all: Vec<usize> = self.axes.transformed().to_vec();
-            let others: Vec<usize> = all.into_iter().filter(|&place| place != self.place).collect();
-            let at_once = self
-                .request::<T, _>(&others, self.layout.element_bytes(), |request| request.least());
             let least = least.unwrap_or(u64::MAX).min(at_once);
             return Err(refuse(self.operation, least, self.resources));
         };
@@ -360,8 +354,8 @@ impl Costs<'_> {
         out[self.place] = self.len;
         let scratch = self.lanes.scratch(tile, others).saturating_add(self.tables());
         let scratch = scratch.saturating_mul(self.element);
-        self.bytes(product(tile), product(&out), slots)
-            .saturating_add(scratch + tables + self.threads * each)
+        let slots = self.bytes(product(tile), product(&out), slots);
+        total([slots, scratch, tables, self.threads.saturating_mul(each)])
     }
 
     fn columns(&self, split: usize, width: usize, slots: usize) -> u64 {
@@ -389,15 +383,16 @@ impl Costs<'_> {
         let tile = (len as u64).saturating_mul(height as u64);
         let out = tile / dims[dims.len() - 1] as u64 * self.len as u64;
         let gathered = if height > 1 { tile } else { 0 };
-        let scratch = self.lanes.scratch(&dims, &others).saturating_add(self.tables() + gathered);
-        let slots = slots(rows.len() * matrices);
-        self.bytes(tile, out, slots)
-            .saturating_add(scratch.saturating_mul(self.element) + tables + self.threads * each)
+        let scratch = total([self.lanes.scratch(&dims, &others), self.tables(), gathered]);
+        let scratch = scratch.saturating_mul(self.element);
+        let slots = self.bytes(tile, out, slots(rows.len() * matrices));
+        total([slots, scratch, tables, self.threads.saturating_mul(each)])
     }
 
     fn tables(&self) -> u64 {
         let others = self.axes.transformed().iter().filter(|&&place| place != self.place);
-        others.map(|&place| self.lanes.tables(std::iter::once(self.axes.lens()[place]))).sum()
+        let table = |&place: &usize| self.lanes.tables(std::iter::once(self.axes.lens()[place]));
+        total(others.map(table))
     }
 
     /// Of slots with so many complex numbers and so many real ones.

@@ -270,6 +270,28 @@ pub(crate) fn refuse(operation: &str, cost: u64, resources: Resources) -> Error 
     Error::Budget { operation: operation.to_owned(), needed, allowed: resources.memory.bytes() }
 }
 
+/// Both of two parts of an operation, or a refusal: of two the one that asks for more says what is needed.
+pub(crate) fn both<A, B>(operation: &str, one: Result<A>, other: Result<B>) -> Result<(A, B)> {
+    let named = |error| match error {
+        Error::Budget { needed, allowed, .. } => {
+            Error::Budget { operation: operation.to_owned(), needed, allowed }
+        }
+        error => error,
+    };
+    match (one, other) {
+        (Ok(one), Ok(other)) => Ok((one, other)),
+        (Err(one), Ok(_)) => Err(named(one)),
+        (Ok(_), Err(other)) => Err(named(other)),
+        (Err(one), Err(other)) => {
+            let needed = |error: &Error| match error {
+                Error::Budget { needed, .. } => *needed,
+                _ => u64::MAX,
+            };
+            Err(named(if needed(&other) > needed(&one) { other } else { one }))
+        }
+    }
+}
+
 /// The greatest number in `1..=most` whose cost is within a limit, if 1 is. Costs must not fall.
 pub(crate) fn greatest(most: usize, limit: u64, cost: impl Fn(usize) -> u64) -> Option<usize> {
     let (mut low, mut high) = (0, most + 1);

@@ -21,14 +21,14 @@ use crate::fft::axes::{Axes, inner_len};
 use crate::fft::between::{Between, RowTiles, Store};
 use crate::fft::blocks::{BlockRequest, Blocks};
 use crate::fft::passes::{Columns, Transforms};
-use crate::fft::sizes::{LaneCosts, product};
+use crate::fft::sizes::{LaneCosts, product, total};
 use crate::fft::tiles::{TileRequest, Tiles};
 use crate::fft::{FftPlan, Home, fftn, repeated};
 use crate::fourier::{Direction, Norm, Real};
 use crate::grouped::Grouped;
 use crate::lanes::{Lanes, ToHalf, half, real_cost};
 use crate::pass::AlongAxis;
-use crate::plan::{Plan, Report, Run, check_shape, refuse, usable};
+use crate::plan::{Plan, Report, Run, both, check_shape, refuse, usable};
 use crate::transfer::{Shared, WriteShared, staging_bytes, window_read_bytes};
 use crate::{Error, Resources, Result};
 
@@ -122,8 +122,15 @@ impl<D: Dimension> Rfft<'_, D> {
         let axes = Axes::new(self.name, self.source, &self.axes, Some(last))?;
         let mut made = shape.clone();
         made[last] = half(shape[last]);
-        let made = Layout::new(made, layout.order(), size_of::<Complex<T>>(), layout.offset());
-        let made = made.ok_or_else(|| Error::Shape(format!("{:?} is too large", shape.slice())))?;
+        let counted = |lens: D, element_bytes| {
+            let counted = Layout::new(lens, layout.order(), element_bytes, layout.offset());
+            counted.ok_or_else(|| Error::Shape(format!("{:?} is too large", shape.slice())))
+        };
+        let made = counted(made, size_of::<Complex<T>>())?;
+        // Pairs of numbers, of which the last may lack one.
+        let mut packed = shape.clone();
+        packed[last] = packed[last].div_ceil(2);
+        counted(packed, 2 * layout.element_bytes())?;
         let bits = size_of::<Complex<T>>() * 8;
         let all = self.axes.iter().copied().eq(0..shape.ndim());
         let along = if all { String::new() } else { format!(" along {:?}", self.axes) };
@@ -215,17 +222,12 @@ impl<D: Dimension> Planning<'_, D> {
             }
             None => Err(refuse(self.operation, request.least(), self.resources)),
         });
+        if others.is_empty() {
+            let (tiles, plan) = first?;
+            return Ok((Way::Tiles { tiles, after: others, rest: None }, vec![plan], 0));
+        }
         let rest = fftn(self.made, self.others).in_place().plan::<T>(self.resources);
-        // Of two refusals the one that asks for more says what is needed.
-        let (first, rest) = match (first, rest) {
-            (Err(Error::Budget { needed: one, .. }), Err(Error::Budget { needed: other, .. })) => {
-                let (operation, allowed) =
-                    (self.operation.to_owned(), self.resources.memory.bytes());
-                return Err(Error::Budget { operation, needed: one.max(other), allowed });
-            }
-            (first, rest) => (first?, rest?),
-        };
-        let (tiles, plan) = first;
+        let ((tiles, plan), rest) = both(self.operation, first, rest)?;
         let plans = [plan].into_iter().chain(rest.plan().passes.iter().cloned()).collect();
         Ok((Way::Tiles { tiles, after: Vec::new(), rest: Some(Box::new(rest)) }, plans, 0))
     }
@@ -248,19 +250,20 @@ impl<D: Dimension> Planning<'_, D> {
         let threads = self.resources.threads.get() as u64;
         let (len, complex) = (self.len(), size_of::<Complex<T>>() as u64);
         let read = self.layout.element_bytes() as u64;
+        // Those of the axes that are transformed later are there from the beginning.
+        let places = self.axes.transformed().iter().filter(|&&place| place != self.place);
         let table = |&place: &usize| lanes.tables(std::iter::once(self.axes.lens()[place]));
-        let tables = others.iter().map(table).sum::<u64>() * complex;
+        let tables = total(places.map(table)).saturating_mul(complex);
         let cost = |tile: &[usize], slots: usize| {
             let (real_tables, each) = real_cost::<T>(len, inner_len(tile, self.place));
             let mut out = tile.to_vec();
             out[self.place] = half(len);
             let (reals, halves) = (product(tile), product(&out).saturating_mul(complex));
             let slot = reals.saturating_mul(size_of::<T>() as u64).saturating_add(halves);
-            let scratch = threads * each + lanes.scratch(&out, others) * complex;
+            let scratch = lanes.scratch(&out, others).saturating_mul(complex);
             let staging = staging_bytes(source.copies(), reals.saturating_mul(read), halves, slots);
-            slot.saturating_mul(slots as u64)
-                .saturating_add(scratch + real_tables + tables)
-                .saturating_add(staging)
+            let slots = slot.saturating_mul(slots as u64);
+            total([slots, threads.saturating_mul(each), scratch, real_tables, tables, staging])
         };
         then(&TileRequest {
             source: &source,
@@ -382,7 +385,8 @@ impl PairCosts<'_> {
     fn tables(&self) -> u64 {
         let places = self.axes.transformed();
         let table = |&place: &usize| self.lanes.tables(std::iter::once(self.axes.lens()[place]));
-        places[..places.len() - 1].iter().map(table).sum::<u64>() + pairs_cost(self.len()).0
+        let tables = places[..places.len() - 1].iter().map(table);
+        total(tables.chain([pairs_cost(self.len()).0]))
     }
 
     /// A tile of packed numbers, and the half spectrum made of it.
@@ -392,18 +396,18 @@ impl PairCosts<'_> {
         out[self.axes.last()] = half(self.len());
         let columns = self.lanes.scratch(tile, &[first]);
         let rest = self.lanes.scratch(&out, self.rest());
-        let pairs = self.threads * pairs_cost(self.len()).1;
+        let pairs = self.threads.saturating_mul(pairs_cost(self.len()).1);
         let (packed, made) = (product(tile), product(&out));
         let elements = packed.saturating_add(made).saturating_mul(slots as u64);
-        let elements = elements.saturating_add(columns + rest + pairs + self.tables());
+        let elements = total([elements, columns, rest, pairs, self.tables()]);
         self.bytes(elements, packed, made, slots)
     }
 
     fn columns(&self, matrices: usize, rows: usize, width: usize, slots: usize) -> u64 {
         let slots = slots.min(matrices * self.packed_len().div_ceil(width));
         let tile = (rows as u64).saturating_mul(width as u64);
-        let scratch = self.lanes.scratch(&[rows, width], &[0]) + self.tables();
-        let elements = tile.saturating_mul(slots as u64).saturating_add(scratch);
+        let scratch = self.lanes.scratch(&[rows, width], &[0]);
+        let elements = total([tile.saturating_mul(slots as u64), scratch, self.tables()]);
         self.bytes(elements, tile, tile, slots)
     }
 
@@ -417,11 +421,11 @@ impl PairCosts<'_> {
         let gathered = if rows.tallest() > 1 { packed } else { 0 };
         let out = [&[height], &self.row(half(self.len()))[..]].concat();
         let axes: Vec<usize> = self.rest().iter().map(|place| place - self.axes.first()).collect();
-        let scratch = self.lanes.scratch(&out, &axes)
-            + self.threads * pairs_cost(self.len()).1
-            + self.tables();
+        let rest = self.lanes.scratch(&out, &axes);
+        let pairs = self.threads.saturating_mul(pairs_cost(self.len()).1);
         let elements = packed.saturating_add(made).saturating_mul(slots as u64);
-        self.bytes(elements.saturating_add(gathered).saturating_add(scratch), packed, made, slots)
+        let elements = total([elements, gathered, rest, pairs, self.tables()]);
+        self.bytes(elements, packed, made, slots)
     }
 
     fn bytes(&self, elements: u64, read: u64, written: u64, slots: usize) -> u64 {

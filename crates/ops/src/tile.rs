@@ -152,7 +152,7 @@ fn into_width<A, B>(inner: usize) -> usize {
 
 /// The elements of both types that one thread gathers for [`par_lanes_into`].
 pub(crate) fn into_lens<A, B>(from_len: usize, to_len: usize, inner: usize) -> (usize, usize) {
-    let width = if inner == 1 { 0 } else { into_width::<A, B>(inner) };
+    let width = if inner <= 1 { 0 } else { into_width::<A, B>(inner) };
     (width * lane_pitch::<A>(from_len), width * lane_pitch::<B>(to_len))
 }
 

@@ -3,15 +3,20 @@
 
 mod support;
 
-use ndarray::{Array2, Array3, Ix2};
+use ndarray::{Array2, Array3, ArrayD, Ix2, IxDyn};
 use num_complex::Complex;
 use outcore_ops::{
-    Budget, Control, Fft, Plan, Progress, Report, SinkExt, ToComplex, dft2_bins, fft2, ifft2, lazy,
-    map_tiles, thumbnail,
+    Budget, Control, Fft, Plan, Progress, Report, Resources, SinkExt, ToComplex, Trigonometric,
+    dct, dft2_bins, fft, fft2, fftn, ifft2, ifftn, irfftn, lazy, map_tiles, rfftn, thumbnail,
 };
-use outcore_storage::{FileArrayMut, Order};
+use outcore_storage::{Element, FileArrayMut, Order, Source};
+use std::collections::BTreeSet;
+use std::fmt::Debug;
 use support::watch::Counting;
-use support::{ORDERS, folder, in_order, needed, random, resources, tightest};
+use support::{
+    LONG, ORDERS, folder, in_order, integers, needed, noisy, noisy_reals, random, resources,
+    tightest,
+};
 
 type C32 = Complex<f32>;
 
@@ -263,4 +268,202 @@ fn progress_never_falls_and_names_every_pass() {
     let tiles: usize = plan.plan().passes.iter().map(|pass| pass.tiles).sum();
     assert_eq!(seen.len(), 2 * tiles, "one report for each tile read and each written");
     assert_eq!((seen[0].pass, seen.last().unwrap().pass), (0, 1));
+}
+
+/// Plans within budgets from the smallest on.
+fn plans<P: Debug>(plan: impl Fn(Resources) -> outcore_ops::Result<P>) -> Vec<P> {
+    let least = needed(|bytes| plan(resources(bytes, 2)));
+    let budgets = [least, least * 5 / 4, least * 3 / 2, 2 * least, 1 << 26];
+    budgets.map(|budget| plan(resources(budget, 2)).unwrap()).into()
+}
+
+/// Runs a plan, and checks its report and its progress.
+fn run(plan: &Plan, run: impl FnOnce(Control<'_>) -> outcore_ops::Result<Report>) {
+    let mut last = None;
+    let report = run(Control::new().on_progress(|progress| last = Some(progress))).unwrap();
+    agrees(plan, &report, last);
+}
+
+fn zeros<T: Element>(shape: &[usize], order: Order) -> Counting<ArrayD<T>, IxDyn> {
+    Counting::new(in_order(&ArrayD::from_elem(IxDyn(shape), T::default()), order))
+}
+
+/// Shapes and axes: columns and rows, several matrices, axis by axis, a single axis, axes of length 1.
+const AXES: [(&[usize], &[usize]); 8] = [
+    (&[6, 10, 12], &[0, 1, 2]),
+    (&[6, 30, 40], &[2, 1, 0]),
+    (&[4, 15, 16], &[1, 2]),
+    (&[5, 12, 7], &[0]),
+    (&[5, 12, 7], &[2]),
+    (&[8, 3, 9], &[2, 0]),
+    (&[40, 1, 31], &[0, 1, 2]),
+    (&[31, 1, 2, 1], &[1, 3, 0]),
+];
+
+#[test]
+fn transforms_along_any_axes_move_the_bytes_of_their_plans() {
+    let mut passes = BTreeSet::new();
+    for (order, (shape, axes)) in ORDERS.into_iter().flat_map(|order| AXES.map(|of| (order, of))) {
+        let field = noisy::<f32>(shape, order, 10);
+        for plan in plans(|resources| fftn(&field, axes).plan::<f32>(resources)) {
+            passes.insert(plan.plan().passes.len());
+            let (source, mut sink) = (Counting::new(&field), zeros::<C32>(shape, order));
+            run(plan.plan(), |control| plan.run(&source, &mut sink, control));
+            assert_eq!(source.times(), (Some(1), Some(0)));
+            let moved = (source.bytes().0 + sink.bytes().0, sink.bytes().1);
+            assert_eq!(moved, (plan.plan().bytes_read(), plan.plan().bytes_written()), "{plan}");
+        }
+        for plan in plans(|resources| ifftn(&field, axes).in_place().plan::<f32>(resources)) {
+            let mut array = Counting::new(field.clone());
+            run(plan.plan(), |control| plan.run_in_place(&mut array, control));
+            let planned = (plan.plan().bytes_read(), plan.plan().bytes_written());
+            assert_eq!(array.bytes(), planned, "{plan}");
+        }
+        for plan in plans(|resources| fftn(&field, axes).real_part().plan::<f32>(resources)) {
+            let (source, mut scratch) = (Counting::new(&field), zeros::<C32>(shape, order));
+            let mut out = zeros::<f32>(shape, order);
+            let mut sink = out.map_sink(|x: C32| x.re);
+            run(plan.plan(), |control| plan.run_through(&source, &mut scratch, &mut sink, control));
+            assert_eq!(out.times(), (Some(0), Some(1)));
+            let moved = (source.bytes().0 + scratch.bytes().0, scratch.bytes().1 + out.bytes().1);
+            assert_eq!(moved, (plan.plan().bytes_read(), plan.plan().bytes_written()), "{plan}");
+            assert!(scratch.bytes().1 == 0 || plan.plan().scratch_bytes > 0);
+        }
+    }
+    assert_eq!(passes, BTreeSet::from([1, 2, 3]));
+}
+
+#[test]
+fn transforms_of_real_numbers_move_the_bytes_of_their_plans() {
+    let (mut forward, mut inverse) = (BTreeSet::new(), BTreeSet::new());
+    for (order, (shape, axes)) in ORDERS.into_iter().flat_map(|order| AXES.map(|of| (order, of))) {
+        let last = *axes.last().unwrap();
+        let mut half = shape.to_vec();
+        half[last] = shape[last] / 2 + 1;
+        let field = noisy_reals::<f32>(shape, order, 11);
+        for plan in plans(|resources| rfftn(&field, axes).plan::<f32>(resources)) {
+            forward.insert(plan.plan().passes.len());
+            let (source, mut sink) = (Counting::new(&field), zeros::<C32>(&half, order));
+            run(plan.plan(), |control| plan.run(&source, &mut sink, control));
+            assert_eq!(source.times(), (Some(1), Some(0)));
+            let moved = (source.bytes().0 + sink.bytes().0, sink.bytes().1);
+            assert_eq!(moved, (plan.plan().bytes_read(), plan.plan().bytes_written()), "{plan}");
+            assert_eq!(plan.plan().output_bytes, sink.inner.len() as u64 * 8);
+        }
+        let spectrum = noisy::<f32>(&half, order, 12);
+        let request = || irfftn(&spectrum, axes, shape[last]);
+        for plan in plans(|resources| request().plan::<f32>(resources)) {
+            inverse.insert(plan.plan().passes.len());
+            let (source, mut sink) = (Counting::new(&spectrum), zeros::<f32>(shape, order));
+            let mut scratch = zeros::<C32>(&half, order);
+            run(plan.plan(), |control| plan.run_through(&source, &mut scratch, &mut sink, control));
+            assert_eq!((source.times().0, sink.times()), (Some(1), (Some(0), Some(1))));
+            let read = source.bytes().0 + scratch.bytes().0;
+            let written = scratch.bytes().1 + sink.bytes().1;
+            let planned = (plan.plan().bytes_read(), plan.plan().bytes_written());
+            assert_eq!((read, written), planned, "{plan}");
+            assert!(scratch.bytes().1 == 0 || plan.plan().scratch_bytes > 0);
+        }
+    }
+    assert_eq!((forward, inverse), (BTreeSet::from([1, 2, 3]), BTreeSet::from([1, 2, 3])));
+}
+
+#[test]
+fn cosine_transforms_move_the_bytes_of_their_plans() {
+    for (order, axis) in ORDERS.into_iter().flat_map(|order| [0, 1, 2].map(|axis| (order, axis))) {
+        let shape = [13, 10, 12];
+        let field = noisy_reals::<f64>(&shape, order, 13);
+        let request = dct(&field, axis, Trigonometric::Dst1);
+        for plan in plans(|resources| request.plan::<f64>(resources)) {
+            let (source, mut sink) = (Counting::new(&field), zeros::<f64>(&shape, order));
+            run(plan.plan(), |control| plan.run(&source, &mut sink, control));
+            assert_eq!((source.times(), sink.times()), ((Some(1), Some(0)), (Some(0), Some(1))));
+            assert_eq!(source.bytes().0, plan.plan().bytes_read());
+        }
+    }
+}
+
+/// What is read in the end.
+type Counted<'a> = &'a Counting<&'a ArrayD<i16>, IxDyn>;
+
+#[test]
+fn what_a_lazy_source_leaves_out_is_not_counted() {
+    let (base, shape) = ([8, 11, 13], [10, 12, 9]);
+    for (order, axes) in ORDERS
+        .into_iter()
+        .flat_map(|order| [vec![0, 1, 2], vec![2, 0], vec![1]].map(|of| (order, of)))
+    {
+        let field = integers(&base, order, 14, 1000).map(|&x| i16::try_from(x).unwrap());
+        let field = in_order(&field, order);
+        let last = *axes.last().unwrap();
+        let with_source = |then: &mut dyn FnMut(Counted<'_>, &dyn Source<C32, IxDyn>)| {
+            let counted = Counting::new(&field);
+            let source = lazy(&counted).map(i16::to_complex);
+            then(&counted, &source.resize(IxDyn(&shape)).unwrap().roll(&[3, -2, 1]).unwrap());
+            let counted = Counting::new(&field);
+            let source = lazy(&counted).fftshift(&[0, 2]).unwrap().resize(IxDyn(&shape)).unwrap();
+            then(&counted, &source.map(i16::to_complex));
+        };
+        with_source(&mut |_, source| {
+            for plan in plans(|resources| fftn(&source, &axes).plan::<f32>(resources)) {
+                with_source(&mut |counted, source| {
+                    let plan = fftn(&source, &axes).plan::<f32>(plan.plan().resources).unwrap();
+                    let mut sink = zeros::<C32>(&shape, order);
+                    run(plan.plan(), |control| plan.run(&source, &mut sink, control));
+                    let read = counted.bytes().0 + sink.bytes().0;
+                    assert_eq!(read, plan.plan().bytes_read(), "{plan}");
+                });
+            }
+            let mut made = shape.to_vec();
+            made[last] = 2 * shape[last] - 2;
+            let request = || irfftn(&source, &axes, 2 * shape[last] - 2);
+            for plan in plans(|resources| request().plan::<f32>(resources)) {
+                with_source(&mut |counted, source| {
+                    let request = irfftn(&source, &axes, 2 * shape[last] - 2);
+                    let plan = request.plan::<f32>(plan.plan().resources).unwrap();
+                    let mut scratch = zeros::<C32>(&shape, order);
+                    let mut sink = zeros::<f32>(&made, order);
+                    run(plan.plan(), |control| {
+                        plan.run_through(&source, &mut scratch, &mut sink, control)
+                    });
+                    let read = counted.bytes().0 + scratch.bytes().0;
+                    assert_eq!(read, plan.plan().bytes_read(), "{plan}");
+                });
+            }
+        });
+        let mut made = shape.to_vec();
+        made[last] = shape[last] / 2 + 1;
+        let counted = Counting::new(&field);
+        let source = lazy(&counted).map(f32::from).resize(IxDyn(&shape)).unwrap();
+        let source = source.ifftshift(&[1, 2]).unwrap();
+        let mut before = 0;
+        for plan in plans(|resources| rfftn(&source, &axes).plan::<f32>(resources)) {
+            let mut sink = zeros::<C32>(&made, order);
+            run(plan.plan(), |control| plan.run(&source, &mut sink, control));
+            let read = counted.bytes().0 - before + sink.bytes().0;
+            assert_eq!(read, plan.plan().bytes_read(), "{plan}");
+            before = counted.bytes().0;
+        }
+    }
+}
+
+#[test]
+fn a_lane_longer_than_the_budget_is_read_and_written_twice() {
+    let field = noisy_reals::<f32>(&[LONG], Order::C, 15);
+    for budget in [1 << 20, 3 << 20, 7 << 20] {
+        let counted = Counting::new(&field);
+        let source = lazy(&counted).map(f32::to_complex);
+        let plan = fft(&source, 0).plan::<f32>(resources(budget, 2)).unwrap();
+        let (mut scratch, mut sink) =
+            (zeros::<C32>(&[LONG], Order::C), zeros::<C32>(&[LONG], Order::C));
+        run(plan.plan(), |control| plan.run_through(&source, &mut scratch, &mut sink, control));
+        let kept = plan.plan().kept_bytes;
+        let between = LONG as u64 * 8 - kept;
+        assert_eq!((counted.times(), sink.times()), ((Some(1), Some(0)), (Some(0), Some(1))));
+        assert_eq!(counted.bytes(), (LONG as u64 * 4, 0));
+        assert_eq!(scratch.bytes(), (between, between));
+        assert_eq!(counted.bytes().0 + between, plan.plan().bytes_read());
+        assert_eq!(between + sink.bytes().1, plan.plan().bytes_written());
+        assert_eq!(plan.plan().scratch_bytes, LONG as u64 * 8);
+    }
 }

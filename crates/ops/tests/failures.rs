@@ -3,15 +3,19 @@
 
 mod support;
 
-use ndarray::{Array2, Ix2};
+use ndarray::{Array2, ArrayD, Ix2, IxDyn};
 use num_complex::Complex;
-use outcore_ops::{Budget, Control, Error, FftPlan, PassPlan, fft2, map_tiles, thumbnail};
-use outcore_storage::Order;
+use outcore_ops::{
+    Budget, Control, Error, FftPlan, PassPlan, Plan, Report, Trigonometric, dct, fft, fft2, fftn,
+    irfftn, map_tiles, rfftn, thumbnail,
+};
+use outcore_storage::{Element, Order};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 use support::watch::{FAULT, Faulty};
-use support::{random, smallest, within};
+use support::{LONG, names, noisy, noisy_reals, random, smallest, wished, within};
 
 type C64 = Complex<f64>;
 
@@ -70,6 +74,152 @@ fn a_failing_write_surfaces_in_either_pass() {
             assert!((call + 1..call + 5).contains(&calls), "{calls}: it goes on after a failure");
             assert_eq!(source, input());
         });
+    }
+}
+
+/// A transform of some shape into another one, through an array between the passes.
+struct Through<A, B> {
+    name: &'static str,
+    field: ArrayD<A>,
+    made: Vec<usize>,
+    between: Vec<usize>,
+    run: Run<A, B>,
+}
+
+/// Runs it from a source into a sink; between the passes is an array of its own, or the sink.
+type Run<A, B> = Box<
+    dyn Fn(
+            &Faulty<ArrayD<A>>,
+            &mut Faulty<ArrayD<C64>>,
+            &mut Faulty<ArrayD<B>>,
+        ) -> outcore_ops::Result<Report>
+        + Send
+        + Sync,
+>;
+
+fn zeros<T: Element>(shape: &[usize]) -> Faulty<ArrayD<T>> {
+    Faulty::new(ArrayD::from_elem(IxDyn(shape), T::default()))
+}
+
+impl<A, B> Through<A, B>
+where
+    A: Element,
+    B: Element + PartialEq,
+{
+    /// Lets the first calls fail, some in the middle, and the last one.
+    fn check(self) {
+        let this = Arc::new(self);
+        let (mut source, mut between) = (Faulty::new(this.field.clone()), zeros(&this.between));
+        let mut sink = zeros(&this.made);
+        (this.run)(&source, &mut between, &mut sink).unwrap();
+        let expected = sink.inner.clone();
+        let calls = [
+            source.calls().0,
+            between.calls().0,
+            between.calls().1,
+            sink.calls().0,
+            sink.calls().1,
+        ];
+        assert!(calls[0] > 0 && calls[4] > 0, "{}: {calls:?}", this.name);
+        for (kind, count) in calls.into_iter().enumerate() {
+            let mut places = vec![0, 1, count / 3, count / 2, count.saturating_sub(1)];
+            places.dedup();
+            for nth in places.into_iter().filter(|&nth| nth < count) {
+                let this = Arc::clone(&this);
+                within(LIMIT, move || {
+                    let mut source = Faulty::new(this.field.clone());
+                    let (mut between, mut sink) = (zeros(&this.between), zeros(&this.made));
+                    match kind {
+                        0 => source.fail_read = Some(nth),
+                        1 => between.fail_read = Some(nth),
+                        2 => between.fail_write = Some(nth),
+                        3 => sink.fail_read = Some(nth),
+                        _ => sink.fail_write = Some(nth),
+                    }
+                    let result = (this.run)(&source, &mut between, &mut sink);
+                    let what = format!("{}, call {nth} of kind {kind}", this.name);
+                    assert!(result.as_ref().is_err_and(is_fault), "{what}: {result:?}");
+                    assert!(source.inner == this.field, "{what}: the input is touched");
+                });
+            }
+        }
+        source = Faulty::new(this.field.clone());
+        (this.run)(&source, &mut between, &mut sink).unwrap();
+        assert!(sink.inner == expected, "{}: another result than before", this.name);
+    }
+}
+
+fn of_passes(plan: &Plan, passes: &[&str]) -> bool {
+    names(plan) == passes && plan.kept_bytes == 0
+}
+
+#[test]
+fn failures_of_transforms_along_any_axes_surface() {
+    let shape = [6, 7, 8];
+    let field = noisy::<f64>(&shape, Order::C, 2);
+    let plan = wished(
+        |resources| fftn(&field, &[0, 1, 2]).plan::<f64>(resources),
+        2,
+        |plan| plan.plan().passes.len() == 3,
+    );
+    let run: Run<C64, C64> =
+        Box::new(move |source, _, sink| plan.run(source, sink, Control::new()));
+    let [made, between] = [shape.to_vec(), vec![0; 3]];
+    Through { name: "axis by axis", field: field.clone(), made, between, run }.check();
+    let plan = wished(
+        |resources| fftn(&field, &[1, 2]).plan::<f64>(resources),
+        2,
+        |plan| of_passes(plan.plan(), &["columns", "rows"]),
+    );
+    let run: Run<C64, C64> =
+        Box::new(move |source, _, sink| plan.run(source, sink, Control::new()));
+    let [made, between] = [shape.to_vec(), vec![0; 3]];
+    Through { name: "blocks", field: field.clone(), made, between, run }.check();
+    let field = noisy::<f64>(&[LONG], Order::C, 3);
+    let plan = fft(&field, 0).plan::<f64>(Budget::new(1 << 20)).unwrap();
+    let run: Run<C64, C64> = Box::new(move |source, between, sink| {
+        plan.run_through(source, between, sink, Control::new())
+    });
+    Through { name: "a long lane", field, made: vec![LONG], between: vec![LONG], run }.check();
+}
+
+#[test]
+fn failures_of_transforms_of_real_numbers_surface() {
+    let shape = [40, 3, 50];
+    let field = noisy_reals::<f64>(&shape, Order::C, 4);
+    for (axes, made) in [(vec![0, 2], vec![40, 3, 26]), (vec![1, 2, 0], vec![21, 3, 50])] {
+        let plan = wished(
+            |resources| rfftn(&field, &axes).plan::<f64>(resources),
+            2,
+            |plan| plan.plan().passes.len() > 1 && plan.plan().kept_bytes == 0,
+        );
+        let run: Run<f64, C64> =
+            Box::new(move |source, _, sink| plan.run(source, sink, Control::new()));
+        Through { name: "rfftn", field: field.clone(), made, between: vec![0; 3], run }.check();
+    }
+    let shape = [40, 3, 26];
+    let field = noisy::<f64>(&shape, Order::C, 5);
+    for (axes, made) in [(vec![0, 2], vec![40, 3, 51]), (vec![1, 2, 0], vec![78, 3, 26])] {
+        let len = made[*axes.last().unwrap()];
+        let plan = wished(
+            |resources| irfftn(&field, &axes, len).plan::<f64>(resources),
+            2,
+            |plan| plan.plan().passes.len() > 1 && plan.plan().kept_bytes == 0,
+        );
+        let run: Run<C64, f64> = Box::new(move |source, between, sink| {
+            plan.run_through(source, between, sink, Control::new())
+        });
+        Through { name: "irfftn", field: field.clone(), made, between: shape.to_vec(), run }
+            .check();
+    }
+    let field = noisy_reals::<f64>(&[40, 9], Order::C, 6);
+    for axis in [0, 1] {
+        let request = dct(&field, axis, Trigonometric::Dct3);
+        let plan = wished(|resources| request.plan::<f64>(resources), 2, |_| true);
+        let run: Run<f64, f64> =
+            Box::new(move |source, _, sink| plan.run(source, sink, Control::new()));
+        let field = field.clone();
+        Through { name: "dct", field, made: vec![40, 9], between: vec![0; 2], run }.check();
     }
 }
 

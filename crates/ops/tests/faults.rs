@@ -12,8 +12,9 @@ use ndarray::{Array2, Dimension, Ix1, Ix2, IxDyn};
 use num_complex::Complex;
 use outcore_ops::{
     AnySource, Between, Control, CumSum, Direction, Error, Expression, Norm, Report, Resources,
-    Result, SinkExt, Sum, TileFft2, Variance, dft2_bins, fft2, histogram, lazy, map_tiles,
-    quantile, reduce, scan, stats, store, thumbnail, transpose_in_place,
+    Result, SinkExt, Sum, TileFft2, Trigonometric, Variance, dct, dft2_bins, fft, fft2, histogram,
+    irfftn, lazy, map_tiles, quantile, reduce, rfftn, scan, stats, store, thumbnail,
+    transpose_in_place,
 };
 use outcore_storage::{Element, FileArray, FileArrayMut, Options, Order, Output, Window, Work};
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -462,6 +463,68 @@ fn transforms() -> Vec<Case> {
     ]
 }
 
+/// Transforms from real numbers and to them, and along an axis.
+fn transforms_of_reals() -> Vec<Case> {
+    let half = Ix2(SHAPE.0, SHAPE.1 / 2 + 1);
+    let doubled = Ix2(SHAPE.0, 2 * SHAPE.1 - 2);
+    let pairs = fitted(|resources| rfftn(&reals(), &[0, 1]).plan::<f64>(resources));
+    assert_eq!(pairs.plan().passes.len(), 2, "{pairs}");
+    let apart = fitted(|resources| rfftn(&reals(), &[1, 0]).plan::<f64>(resources));
+    assert_eq!(apart.plan().passes.len(), 2, "{apart}");
+    let back = || {
+        let plan =
+            fitted(|resources| irfftn(&complex(), &[0, 1], doubled[1]).plan::<f64>(resources));
+        assert_eq!(plan.plan().passes.len(), 2, "{plan}");
+        plan
+    };
+    let (in_sink, in_scratch) = (back(), back());
+    let rows = fitted(|resources| fft(&complex(), 1).plan::<f64>(resources));
+    let columns = fitted(|resources| dct(&reals(), 0, Trigonometric::Dct2).plan::<f64>(resources));
+    vec![
+        case("rfftn in pairs", REALS, true, move |disk| {
+            let source = disk.source::<f64, Ix2>(REALS);
+            disk.write(&source, half, |sink, control| pairs.run(&source, sink, control))
+        }),
+        case("rfftn axis by axis", REALS, true, move |disk| {
+            let source = disk.source::<f64, Ix2>(REALS);
+            let shape = Ix2(SHAPE.0 / 2 + 1, SHAPE.1);
+            disk.write(&source, shape, |sink, control| apart.run(&source, sink, control))
+        }),
+        case("irfftn through scratch, of a bad sink", COMPLEX, true, move |disk| {
+            let source = disk.source(COMPLEX);
+            disk.write::<_, f64, _>(&source, doubled, |sink, control| {
+                let scratch = sink.inner.scratch::<C64, _>(SHAPE, &Options::new())?;
+                in_sink.run_through(&source, &mut disk.slow(scratch), sink, control)
+            })
+        }),
+        case("irfftn through bad scratch", COMPLEX, true, move |disk| {
+            let source = disk.source(COMPLEX);
+            let mut calls = [0; 4];
+            let ran = disk.write::<_, f64, _>(&source, doubled, |sink, control| {
+                (sink.fail_write, sink.fail_read, sink.fail_sync) = (None, None, None);
+                let scratch = sink.inner.scratch::<C64, _>(SHAPE, &Options::new())?;
+                let path = scratch.path().to_owned();
+                let mut scratch = disk.sink(scratch, path);
+                let result = in_scratch.run_through(&source, &mut scratch, sink, control);
+                calls = [0, scratch.calls().1, scratch.calls().0, scratch.syncs()];
+                result
+            });
+            calls[0] = ran.calls[0];
+            Ran { calls, ..ran }
+        }),
+        case("fft along an axis", COMPLEX, true, move |disk| {
+            let source = disk.source::<C64, Ix2>(COMPLEX);
+            let shape = Ix2(SHAPE.0, SHAPE.1);
+            disk.write(&source, shape, |sink, control| rows.run(&source, sink, control))
+        }),
+        case("dct", REALS, true, move |disk| {
+            let source = disk.source::<f64, Ix2>(REALS);
+            let shape = Ix2(SHAPE.0, SHAPE.1);
+            disk.write(&source, shape, |sink, control| columns.run(&source, sink, control))
+        }),
+    ]
+}
+
 /// Scans and reductions.
 fn along_axes() -> Vec<Case> {
     let mut cases = Vec::new();
@@ -553,8 +616,8 @@ fn folder() -> tempfile::TempDir {
 
 #[test]
 fn no_fault_hangs_is_hidden_or_leaves_anything() {
-    for case in elementwise().into_iter().chain(transforms()).chain(along_axes()).chain(summaries())
-    {
+    let all = elementwise().into_iter().chain(transforms()).chain(transforms_of_reals());
+    for case in all.chain(along_axes()).chain(summaries()) {
         within(LIMIT, move || {
             let folder = folder();
             case.check(folder.path());

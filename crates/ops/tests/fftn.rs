@@ -120,9 +120,9 @@ where
     let spectrum = noisy::<T>(&shape, case.orders.0, case.seed);
     let expected = real_part_of_inverse(&spectrum, others, last, len, case.norm);
     let request = irfftn(&spectrum, &case.axes, len).norm(case.norm);
-    let least = needed(|bytes| request.plan::<T>(resources(bytes, case.threads)));
+    let smallest = needed(|bytes| request.plan::<T>(resources(bytes, case.threads)));
     let mut first: Option<ArrayD<T>> = None;
-    for budget in [1 << 24, 2 * least, least + least / 3, least] {
+    for budget in [1 << 24, 2 * smallest, smallest + smallest / 3, smallest] {
         let plan = request.plan::<T>(resources(budget, case.threads)).unwrap();
         assert_eq!(plan.shape(), case.shape);
         let mut scratch = zeros::<T>(&shape, case.orders.0);

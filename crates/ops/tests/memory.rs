@@ -5,21 +5,22 @@
 
 mod support;
 
-use ndarray::{Array2, Ix2, IxDyn, Slice};
+use ndarray::{Array2, ArrayD, Ix2, IxDyn, Slice};
 use num_complex::Complex;
 use outcore_ops::{
     AnySource, Control, CumSum, Direction, Error, Expression, Norm, Real, Resources, SinkExt,
-    TileFft2, ToComplex, Variance, dft2_bins, fft2, lazy, map_tiles, reduce, scan, store,
-    thumbnail, transpose_in_place,
+    TileFft2, ToComplex, Trigonometric, Variance, dct, dft2_bins, fft, fft2, fftn, ifftn, irfftn,
+    lazy, map_tiles, reduce, rfftn, scan, store, thumbnail, transpose_in_place,
 };
 use outcore_storage::{
     Cache, Element, FileArray, FileArrayMut, Options, Order, Sink, Source, Stored,
 };
 use std::alloc::{GlobalAlloc, Layout, System};
+use std::fmt::Debug;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use support::{Number, ORDERS, folder, in_order, resources};
+use support::{LONG, Number, ORDERS, folder, in_order, needed, resources};
 
 struct Counted;
 
@@ -606,6 +607,192 @@ fn neither_the_size_of_an_array_nor_the_threads_make_a_difference() {
             transforms_keep_to(folder.path(), shape);
         }
     }
+}
+
+/// Checks budgets from the smallest on, on one thread and on two; and that a refusal takes little itself.
+fn all_budgets<P: Debug>(
+    what: &str,
+    plan: impl Fn(Resources) -> outcore_ops::Result<P>,
+    mut run: impl FnMut(&P),
+) {
+    for threads in [1, 2] {
+        let least = needed(|bytes| plan(resources(bytes, threads)));
+        // Of smaller budgets threads may take more than their part.
+        let budgets = [least, least + least / 3, 2 * least, 5 * least, 32 * MIB];
+        for budget in budgets.map(|budget| budget.max(256 << 10)) {
+            let peak = peak(|| run(&plan(resources(budget, threads)).unwrap()));
+            within(peak, budget, false, &format!("{what}, {budget} of {least}, {threads}"));
+        }
+        let peak = peak(|| drop(plan(resources(least - 1, threads)).unwrap_err()));
+        within(peak, 64 << 10, false, &format!("{what}, refused"));
+    }
+}
+
+/// Long lanes, prime and smooth, odd and even, first and last, and axes of length 1 between them.
+const LONG_LANES: [(&[usize], &[usize]); 9] = [
+    (&[5003, 37], &[0, 1]),
+    (&[41, 4999], &[0, 1]),
+    (&[2, 2048, 1, 45], &[3, 2, 1]),
+    (&[3, 1009, 90], &[1, 2]),
+    (&[12, 10, 1013], &[0, 1, 2]),
+    (&[4999, 40], &[0]),
+    (&[40, 5003], &[1]),
+    (&[30, 4096, 3], &[1]),
+    (&[1, 10_007, 1], &[0, 1, 2]),
+];
+
+fn of<T: Element>(shape: &[usize], order: Order) -> ArrayD<T> {
+    in_order(&ArrayD::from_elem(IxDyn(shape), T::default()), order)
+}
+
+fn transforms_along_any_axes<T: Number>(order: Order)
+where
+    Complex<T>: Element,
+{
+    for (shape, axes) in LONG_LANES {
+        let what = |kind| format!("{kind} of {shape:?} {order} along {axes:?}, {}", size_of::<T>());
+        let (source, mut sink) = (of::<Complex<T>>(shape, order), of::<Complex<T>>(shape, order));
+        all_budgets(
+            &what("fftn"),
+            |resources| fftn(&source, axes).plan::<T>(resources),
+            |plan| drop(plan.run(&source, &mut sink, Control::new()).unwrap()),
+        );
+        all_budgets(
+            &what("fftn in place"),
+            |resources| ifftn(&source, axes).in_place().plan::<T>(resources),
+            |plan| drop(plan.run_in_place(&mut sink, Control::new()).unwrap()),
+        );
+        let mut out = of::<T>(shape, order);
+        all_budgets(
+            &what("the real part"),
+            |resources| fftn(&source, axes).real_part().plan::<T>(resources),
+            |plan| {
+                let mut real = out.map_sink(|x: Complex<T>| x.re);
+                plan.run_through(&source, &mut sink, &mut real, Control::new()).unwrap();
+            },
+        );
+    }
+}
+
+#[test]
+fn transforms_along_any_axes_stay_within_the_budget() {
+    let _alone = alone();
+    transforms_along_any_axes::<f32>(Order::C);
+    transforms_along_any_axes::<f64>(Order::F);
+}
+
+fn transforms_of_reals<T: Number>(order: Order)
+where
+    Complex<T>: Element,
+{
+    for (shape, axes) in LONG_LANES {
+        let what = |kind| format!("{kind} of {shape:?} {order} along {axes:?}, {}", size_of::<T>());
+        let last = *axes.last().unwrap();
+        let mut half = shape.to_vec();
+        half[last] = shape[last] / 2 + 1;
+        let (mut reals, mut spectrum) = (of::<T>(shape, order), of::<Complex<T>>(&half, order));
+        all_budgets(
+            &what("rfftn"),
+            |resources| rfftn(&reals, axes).plan::<T>(resources),
+            |plan| drop(plan.run(&reals, &mut spectrum, Control::new()).unwrap()),
+        );
+        let mut scratch = spectrum.clone();
+        all_budgets(
+            &what("irfftn"),
+            |resources| irfftn(&spectrum, axes, shape[last]).plan::<T>(resources),
+            |plan| {
+                plan.run_through(&spectrum, &mut scratch, &mut reals, Control::new()).unwrap();
+            },
+        );
+    }
+}
+
+#[test]
+fn transforms_of_real_numbers_stay_within_the_budget() {
+    let _alone = alone();
+    transforms_of_reals::<f32>(Order::C);
+    transforms_of_reals::<f64>(Order::C);
+    transforms_of_reals::<f32>(Order::F);
+}
+
+#[test]
+fn real_lanes_of_a_million_stay_within_the_budget() {
+    let _alone = alone();
+    // Lanes that a complex transform would cut in two.
+    for (shape, axes) in [([2, LONG], [0, 1]), ([LONG, 2], [1, 0]), ([LONG, 2], [0, 1])] {
+        let last = axes[1];
+        let mut half = shape;
+        half[last] = shape[last] / 2 + 1;
+        let reals = of::<f32>(&shape, Order::C);
+        let mut spectrum = of::<Complex<f32>>(&half, Order::C);
+        let smallest = needed(|bytes| rfftn(&reals, &axes).plan::<f32>(resources(bytes, 2)));
+        for budget in [smallest, 2 * smallest] {
+            let peak = peak(|| {
+                let plan = rfftn(&reals, &axes).plan::<f32>(resources(budget, 2)).unwrap();
+                plan.run(&reals, &mut spectrum, Control::new()).unwrap();
+            });
+            within(peak, budget, false, &format!("rfftn of {shape:?} along {axes:?} {budget}"));
+        }
+    }
+}
+
+#[test]
+fn cosine_transforms_stay_within_the_budget() {
+    use Trigonometric::{Dct1, Dct2, Dct3, Dct4, Dst1, Dst2, Dst3, Dst4};
+    let _alone = alone();
+    let kinds = [Dct1, Dct2, Dct3, Dct4, Dst1, Dst2, Dst3, Dst4];
+    let shapes = [([5003, 40], 0), ([4097, 40], 0), ([60, 8192], 1), ([30, 15_000], 1)];
+    for (kind, (shape, axis)) in kinds.into_iter().flat_map(|kind| shapes.map(|of| (kind, of))) {
+        let what = format!("{kind:?} of {shape:?} along {axis}");
+        let (source, mut sink) = (of::<f32>(&shape, Order::C), of::<f32>(&shape, Order::C));
+        all_budgets(
+            &what,
+            |resources| dct(&source, axis, kind).plan::<f32>(resources),
+            |plan| drop(plan.run(&source, &mut sink, Control::new()).unwrap()),
+        );
+        let (source, mut sink) = (of::<f64>(&shape, Order::F), of::<f64>(&shape, Order::F));
+        all_budgets(
+            &what,
+            |resources| dct(&source, axis, kind).plan::<f64>(resources),
+            |plan| drop(plan.run(&source, &mut sink, Control::new()).unwrap()),
+        );
+    }
+}
+
+/// Transforms a file along its long axis.
+fn long_lane<T: Number>(shape: &[usize], axis: usize, order: Order, cache: Cache)
+where
+    Complex<T>: Element,
+{
+    let folder = folder().unwrap();
+    let options = Options::new().cache(cache).order(order).sparse(true);
+    let file = |name: &str| -> FileArrayMut<Complex<T>, IxDyn> {
+        options.create(folder.path().join(name), IxDyn(shape)).unwrap()
+    };
+    let (source, mut scratch, mut sink) = (file("in"), file("scratch"), file("out"));
+    let mapped = lazy(&source).map(|x: Complex<T>| x);
+    for threads in [1, 2] {
+        let plan = |bytes| fft(&mapped, axis).plan::<T>(resources(bytes, threads));
+        let least = needed(plan);
+        assert!(least < MIB, "{least}");
+        for budget in [least.max(256 << 10), MIB, 6 * MIB] {
+            let peak = peak(|| {
+                let plan = plan(budget).unwrap();
+                plan.run_through(&mapped, &mut scratch, &mut sink, Control::new()).unwrap();
+            });
+            let what = format!("a lane of {shape:?} {order} {cache:?}, {budget}, {threads}");
+            within(peak, budget, false, &what);
+        }
+    }
+}
+
+#[test]
+fn lanes_longer_than_the_budget_stay_within_it() {
+    let _alone = alone();
+    long_lane::<f32>(&[LONG], 0, Order::C, Cache::Bypass);
+    long_lane::<f64>(&[1, LONG], 1, Order::F, Cache::Use);
+    // With a prime factor above 11 on each side, and neighbours of each lane.
+    long_lane::<f32>(&[1031 * 1033, 2], 0, Order::C, Cache::Bypass);
 }
 
 /// An array that there is no room for anywhere.

@@ -6,47 +6,85 @@ mod support;
 use ndarray::{Array, Array2, ArrayD, ArrayView, ArrayViewMut, Dimension, Ix2, IxDyn};
 use num_complex::Complex;
 use outcore_ops::{
-    ArgExtremum, Budget, Control, CumExtremum, CumSum, Error, FftPlan, Report, Variance, fft2,
-    lazy, map_tiles, quantile, reduce, scan, store,
+    ArgExtremum, Budget, Control, CumExtremum, CumSum, Error, FftPlan, Plan, Report, SinkExt,
+    Trigonometric, Variance, dct, fft, fft2, fftn, ifftn, irfftn, lazy, map_tiles, quantile,
+    reduce, rfftn, scan, store,
 };
 use outcore_storage::{
-    Element, ErrorKind, FileArrayMut, FileInfo, Journal, Layout, Options, Order, Output, Sink,
-    Source, Stored, Window, Work,
+    Element, ErrorKind, FileArrayMut, FileInfo, Journal, Layout, Options, Order, Output, Runs,
+    Sink, Source, Stored, Window, Work,
 };
+use std::marker::PhantomData;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 use support::watch::Faulty;
-use support::{folder, integers, random, resources, smallest};
+use support::{LONG, integers, names, noisy, noisy_reals, random, resources, smallest, wished};
 
 type C64 = Complex<f64>;
 
+/// A folder on a disk that syncs in no time, where there is one.
+fn folder() -> std::io::Result<tempfile::TempDir> {
+    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir())
+}
+
 /// An output of a process that dies at a write, half of which is nonsense, and does nothing after it.
-struct Dying<T, D> {
-    output: Output<T, D>,
-    writes_left: AtomicUsize,
+struct Dying<T, D, S = Output<T, D>> {
+    output: S,
+    writes_left: Arc<AtomicUsize>,
     /// What each write takes.
     delay: Duration,
     /// Whether something has been written.
     written: Arc<AtomicBool>,
+    elements: PhantomData<fn(T, D)>,
 }
 
-impl<T: Element, D: Dimension> Dying<T, D> {
-    fn write(&self, window: &Window<D>, tile: ArrayView<'_, T, D>) -> outcore_storage::Result<()> {
-        let dead = || {
-            let reason = "the process is dead".to_owned();
-            Err(outcore_storage::Error::without_path(ErrorKind::Unsupported(reason)))
-        };
-        let write = |window: &Window<D>, tile: ArrayView<'_, T, D>| {
-            self.output.write_tile_shared(window, tile).expect("files are written by many threads")
-        };
+/// What happens to a write.
+enum Fate {
+    Lives,
+    /// Half of it is nonsense, and there is nothing after it.
+    Dies,
+    IsDead,
+}
+
+fn dead<T>() -> outcore_storage::Result<T> {
+    let reason = "the process is dead".to_owned();
+    Err(outcore_storage::Error::without_path(ErrorKind::Unsupported(reason)))
+}
+
+impl<T: Element, D: Dimension, S> Dying<T, D, S> {
+    /// Another array of the same process.
+    fn with<U, E, A>(&self, array: A) -> Dying<U, E, A> {
+        Dying {
+            output: array,
+            writes_left: Arc::clone(&self.writes_left),
+            delay: self.delay,
+            written: Arc::clone(&self.written),
+            elements: PhantomData,
+        }
+    }
+
+    fn fate(&self) -> Fate {
         self.written.store(true, Ordering::Relaxed);
         std::thread::sleep(self.delay);
         let step = |left: usize| left.checked_sub(1);
         match self.writes_left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, step) {
-            Err(_) => dead(),
-            Ok(1) => {
+            Err(_) => Fate::IsDead,
+            Ok(1) => Fate::Dies,
+            Ok(_) => Fate::Lives,
+        }
+    }
+}
+
+impl<T: Element, D: Dimension, S: Sink<T, D>> Dying<T, D, S> {
+    fn write(&self, window: &Window<D>, tile: ArrayView<'_, T, D>) -> outcore_storage::Result<()> {
+        let write = |window: &Window<D>, tile: ArrayView<'_, T, D>| {
+            self.output.write_tile_shared(window, tile).expect("files are written by many threads")
+        };
+        match self.fate() {
+            Fate::IsDead => dead(),
+            Fate::Dies => {
                 let axis = window.slowest_axis(Order::C).unwrap_or(0);
                 if window.shape.ndim() > 0 {
                     let (torn, _) = window.split_at(axis, window.shape[axis] / 2);
@@ -54,18 +92,40 @@ impl<T: Element, D: Dimension> Dying<T, D> {
                 }
                 dead()
             }
-            Ok(_) => write(window, tile),
+            Fate::Lives => write(window, tile),
+        }
+    }
+
+    fn write_each(&self, mut runs: Runs, elements: &[T]) -> outcore_storage::Result<()> {
+        let write = |runs: Runs, elements: &[T]| {
+            self.output
+                .write_runs_shared(runs, elements)
+                .expect("files are written by many threads")
+        };
+        match self.fate() {
+            Fate::IsDead => dead(),
+            Fate::Dies => {
+                let torn = runs.take_runs(runs.len().div_ceil(2));
+                let nonsense = vec![T::default(); torn.len() * torn.run_len()];
+                write(torn, &nonsense)?;
+                dead()
+            }
+            Fate::Lives => write(runs, elements),
         }
     }
 }
 
-impl<T: Element, D: Dimension> Stored<D> for Dying<T, D> {
+impl<T: Element, D: Dimension, S: Stored<D>> Stored<D> for Dying<T, D, S> {
     fn layout(&self) -> Layout<D> {
         self.output.layout()
     }
+
+    fn has_runs(&self) -> bool {
+        self.output.has_runs()
+    }
 }
 
-impl<T: Element, D: Dimension> Source<T, D> for Dying<T, D> {
+impl<T: Element, D: Dimension, S: Source<T, D>> Source<T, D> for Dying<T, D, S> {
     fn read_tile(
         &self,
         window: &Window<D>,
@@ -73,9 +133,13 @@ impl<T: Element, D: Dimension> Source<T, D> for Dying<T, D> {
     ) -> outcore_storage::Result<()> {
         self.output.read_tile(window, tile)
     }
+
+    fn read_runs(&self, runs: Runs, elements: &mut [T]) -> outcore_storage::Result<()> {
+        self.output.read_runs(runs, elements)
+    }
 }
 
-impl<T: Element, D: Dimension> Sink<T, D> for Dying<T, D> {
+impl<T: Element, D: Dimension, S: Sink<T, D>> Sink<T, D> for Dying<T, D, S> {
     fn write_tile(
         &mut self,
         window: &Window<D>,
@@ -90,6 +154,14 @@ impl<T: Element, D: Dimension> Sink<T, D> for Dying<T, D> {
         tile: ArrayView<'_, T, D>,
     ) -> Option<outcore_storage::Result<()>> {
         Some(self.write(window, tile))
+    }
+
+    fn write_runs(&mut self, runs: Runs, elements: &[T]) -> outcore_storage::Result<()> {
+        self.write_each(runs, elements)
+    }
+
+    fn write_runs_shared(&self, runs: Runs, elements: &[T]) -> Option<outcore_storage::Result<()>> {
+        Some(self.write_each(runs, elements))
     }
 
     fn sync(&self) -> outcore_storage::Result<()> {
@@ -124,9 +196,10 @@ impl<T: Element, D: Dimension> Case<'_, T, D> {
         (
             Dying {
                 output,
-                writes_left: AtomicUsize::new(writes),
+                writes_left: Arc::new(AtomicUsize::new(writes)),
                 delay: Duration::ZERO,
                 written: Arc::default(),
+                elements: PhantomData,
             },
             journal,
         )
@@ -145,13 +218,18 @@ impl<T: Element, D: Dimension> Case<'_, T, D> {
 
     /// Dies at every write, up to so many of them, and goes on.
     fn survives(&self) {
+        self.survives_some(12, 4);
+    }
+
+    /// Dies at so many writes all over the run, and at some in its end, where passes have fewer; so many
+    /// runs at least read less than a whole one.
+    fn survives_some(&self, deaths: usize, least: usize) {
         let (expected, writes, read) = self.whole();
         assert!(writes > 3, "{}: {writes} writes", self.name);
         for pace in PACES {
             let mut went_on = 0;
-            // All over the run, and in its end, where passes have fewer writes.
-            let late = (writes.saturating_sub(40).max(1)..=writes).step_by(4);
-            for death in (1..=writes).step_by(writes.div_ceil(12)).chain(late) {
+            let late = (writes.saturating_sub(40).max(1)..=writes).step_by(48 / deaths);
+            for death in (1..=writes).step_by(writes.div_ceil(deaths)).chain(late) {
                 let folder = folder().unwrap();
                 let path = folder.path().join("out.npy");
                 let (mut sink, mut journal) = self.begin(&path, death, pace);
@@ -171,7 +249,7 @@ impl<T: Element, D: Dimension> Case<'_, T, D> {
                 assert!(std::fs::read(&path).unwrap() == expected, "{name}, death at {death}");
                 assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "{name}");
             }
-            assert!(went_on > 3, "{}: {went_on} of the runs went on", self.name);
+            assert!(went_on >= least, "{}: {went_on} of the runs went on", self.name);
         }
     }
 
@@ -372,6 +450,155 @@ fn transforms_that_keep_rows_in_memory_go_on() {
             }
             assert!(std::fs::read(&path).unwrap() == expected, "death at {death}");
         }
+    }
+}
+
+/// An array of a dying process beside its output.
+fn beside<T: Element, U: Element>(
+    sink: &Dying<T, IxDyn>,
+    shape: &[usize],
+) -> outcore_ops::Result<Dying<U, IxDyn, FileArrayMut<U, IxDyn>>> {
+    Ok(sink.with(sink.output.scratch(IxDyn(shape), &Options::new())?))
+}
+
+#[test]
+fn transforms_in_passes_over_tiles_go_on() {
+    let shape = [9, 10, 11];
+    let source = noisy::<f64>(&shape, Order::C, 12);
+    let request = fftn(&source, &[0, 1, 2]);
+    let plan =
+        wished(|resources| request.plan::<f64>(resources), 2, |plan| plan.plan().passes.len() == 3);
+    let run = |sink: &mut Dying<C64, IxDyn>, control: Control<'_>| plan.run(&source, sink, control);
+    Case { name: "fftn in three passes", shape: IxDyn(&shape), run: &run }.check();
+    let source = noisy::<f64>(&shape, Order::F, 12);
+    let request = ifftn(&source, &[0, 1, 2]).real_part();
+    let plan =
+        wished(|resources| request.plan::<f64>(resources), 2, |plan| plan.plan().passes.len() == 3);
+    let run = |sink: &mut Dying<f64, IxDyn>, control: Control<'_>| {
+        let mut scratch = beside::<_, C64>(sink, &shape)?;
+        let mut sink = sink.map_sink(|x: C64| x.re);
+        plan.run_through(&source, &mut scratch, &mut sink, control)
+    };
+    Case { name: "the real part in three passes", shape: IxDyn(&shape), run: &run }.check();
+}
+
+/// Whether a plan takes two passes, and keeps rows in memory between them as wished.
+fn two_with_rows(plan: &Plan, kept: bool) -> bool {
+    plan.passes.len() == 2 && (plan.kept_bytes > 0) == kept
+}
+
+#[test]
+fn transforms_of_several_matrices_go_on() {
+    let shape = [3, 30, 40];
+    let source = noisy::<f64>(&shape, Order::C, 13);
+    let request = fftn(&source, &[1, 2]);
+    for kept in [false, true] {
+        let plan = wished(
+            |resources| request.plan::<f64>(resources),
+            2,
+            |plan| names(plan.plan()) == ["columns", "rows"] && two_with_rows(plan.plan(), kept),
+        );
+        let run =
+            |sink: &mut Dying<C64, IxDyn>, control: Control<'_>| plan.run(&source, sink, control);
+        let case = Case { name: "fftn of matrices", shape: IxDyn(&shape), run: &run };
+        // What is in memory is computed again, so that going on reads no less.
+        if kept { case.survives_some(6, 0) } else { case.check() }
+    }
+}
+
+#[test]
+fn transforms_of_real_numbers_go_on() {
+    // Pairs of rows, of an even number of them and of an odd one, in one matrix and in several.
+    let cases =
+        [([1, 42, 50], false), ([1, 43, 51], true), ([3, 41, 38], false), ([3, 40, 37], true)];
+    for (shape, kept) in cases {
+        let source = noisy_reals::<f64>(&shape, Order::C, 14);
+        let request = rfftn(&source, &[1, 2]);
+        let plan = wished(
+            |resources| request.plan::<f64>(resources),
+            2,
+            |plan| two_with_rows(plan.plan(), kept),
+        );
+        let run =
+            |sink: &mut Dying<C64, IxDyn>, control: Control<'_>| plan.run(&source, sink, control);
+        let made = IxDyn(&[shape[0], shape[1], shape[2] / 2 + 1]);
+        let case = Case { name: "rfftn in pairs", shape: made, run: &run };
+        if kept { case.survives_some(6, 0) } else { case.check() }
+    }
+    // The halved axis by itself, and the others in place.
+    let shape = [8, 30, 40];
+    let source = noisy_reals::<f64>(&shape, Order::C, 15);
+    let request = rfftn(&source, &[1, 2, 0]);
+    let plan =
+        wished(|resources| request.plan::<f64>(resources), 2, |plan| plan.plan().passes.len() == 3);
+    let run = |sink: &mut Dying<C64, IxDyn>, control: Control<'_>| plan.run(&source, sink, control);
+    Case { name: "rfftn axis by axis", shape: IxDyn(&[5, 30, 40]), run: &run }.survives();
+}
+
+#[test]
+fn transforms_to_real_numbers_go_on() {
+    let cases = [([1, 42, 26], 50, false), ([3, 40, 20], 39, false), ([3, 40, 20], 38, true)];
+    for (shape, len, kept) in cases {
+        let source = noisy::<f64>(&shape, Order::C, 16);
+        let request = irfftn(&source, &[1, 2], len);
+        let plan = wished(
+            |resources| request.plan::<f64>(resources),
+            2,
+            |plan| two_with_rows(plan.plan(), kept),
+        );
+        let run = |sink: &mut Dying<f64, IxDyn>, control: Control<'_>| {
+            let mut scratch = beside::<_, C64>(sink, &shape)?;
+            plan.run_through(&source, &mut scratch, sink, control)
+        };
+        let case = Case { name: "irfftn", shape: IxDyn(&[shape[0], shape[1], len]), run: &run };
+        if kept { case.survives_some(6, 0) } else { case.check() }
+    }
+    // The halved axis last, and the others before it in passes of their own.
+    let shape = [5, 30, 40];
+    let source = noisy::<f64>(&shape, Order::C, 17);
+    let request = irfftn(&source, &[1, 2, 0], 9);
+    let plan =
+        wished(|resources| request.plan::<f64>(resources), 2, |plan| plan.plan().passes.len() == 3);
+    let run = |sink: &mut Dying<f64, IxDyn>, control: Control<'_>| {
+        let mut scratch = beside::<_, C64>(sink, &shape)?;
+        plan.run_through(&source, &mut scratch, sink, control)
+    };
+    Case { name: "irfftn axis by axis", shape: IxDyn(&[9, 30, 40]), run: &run }.survives();
+}
+
+#[test]
+fn cosine_transforms_go_on() {
+    let source = noisy_reals::<f64>(&[60, 30], Order::C, 18);
+    for axis in [0, 1] {
+        let request = dct(&source, axis, Trigonometric::Dct2);
+        let plan = wished(
+            |resources| request.plan::<f64>(resources),
+            2,
+            |plan| plan.plan().passes[0].tiles > 8,
+        );
+        let run =
+            |sink: &mut Dying<f64, IxDyn>, control: Control<'_>| plan.run(&source, sink, control);
+        Case { name: "dct", shape: IxDyn(&[60, 30]), run: &run }.check();
+    }
+}
+
+#[test]
+fn lanes_longer_than_the_budget_go_on() {
+    let source = noisy::<f32>(&[LONG], Order::C, 19);
+    let request = fft(&source, 0);
+    // The array between the passes is in scratch, or a part of it is in memory.
+    for kept in [false, true] {
+        let plans = (4..40).filter_map(|n| request.plan::<f32>(resources(n << 18, 2)).ok());
+        let wished = |plan: &FftPlan<f32, IxDyn>| {
+            plan.plan().scratch_bytes > 0 && (plan.plan().kept_bytes > 0) == kept
+        };
+        let plan = plans.into_iter().find(wished).expect("such a plan");
+        let run = |sink: &mut Dying<Complex<f32>, IxDyn>, control: Control<'_>| {
+            let mut scratch = beside::<_, Complex<f32>>(sink, &[LONG])?;
+            plan.run_through(&source, &mut scratch, sink, control)
+        };
+        let case = Case { name: "a long lane", shape: IxDyn(&[LONG]), run: &run };
+        case.survives_some(6, if kept { 0 } else { 4 });
     }
 }
 

@@ -5,7 +5,7 @@ mod support;
 
 use ndarray::{Array, ArrayD, Axis, Dimension, IxDyn, ShapeBuilder, Slice};
 use num_complex::Complex;
-use outcore_ops::{Budget, Control, Norm, fftn, rfft, rfftn};
+use outcore_ops::{Budget, Control, Norm, fftn, irfftn, rfft, rfftn};
 use outcore_storage::{Element, Order};
 use proptest::prelude::*;
 use support::{Number, ORDERS, float, needed, noise, resources};
@@ -142,4 +142,37 @@ fn what_cannot_be_transformed_is_refused() {
     let plan = rfft(&field, 2).plan::<f64>(Budget::new(1 << 20)).unwrap();
     let mut spectrum = ArrayD::zeros(IxDyn(&[3, 0, 3]));
     plan.run(&field, &mut spectrum, Control::new()).unwrap();
+}
+
+/// Columns are transformed in pairs, but what is no number in one does not reach what it is not
+/// transformed with.
+#[test]
+fn what_is_not_a_number_stays_in_its_matrix() {
+    let (shape, axes) = ([6, 5, 9], [0, 2]);
+    let clean = reals::<f64>(&shape, Order::C, 4);
+    for bad in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+        let mut field = clean.clone();
+        field[[2, 3, 4]] = bad;
+        let request = rfftn(&field, &axes);
+        let least = needed(|bytes| request.plan::<f64>(resources(bytes, 2)));
+        for budget in [least, 2 * least, 1 << 24] {
+            let plan = request.plan::<f64>(resources(budget, 2)).unwrap();
+            let mut found = ArrayD::zeros(IxDyn(plan.shape()));
+            let mut expected = found.clone();
+            plan.run(&field, &mut found, Control::new()).unwrap();
+            plan.run(&clean, &mut expected, Control::new()).unwrap();
+            for matrix in [0, 1, 2, 4] {
+                let of =
+                    |array: &ArrayD<Complex<f64>>| array.index_axis(Axis(1), matrix).to_owned();
+                assert_eq!(of(&found), of(&expected), "{bad} {plan}");
+            }
+            assert!(found.index_axis(Axis(1), 3).iter().all(|x| !x.is_finite()), "{bad} {plan}");
+            let mut back = field.clone();
+            let inverse = irfftn(&found, &axes, 9).plan::<f64>(resources(2 * least, 2)).unwrap();
+            let mut scratch = found.clone();
+            inverse.run_through(&found, &mut scratch, &mut back, Control::new()).unwrap();
+            let is_finite = |matrix| back.index_axis(Axis(1), matrix).iter().all(|x| x.is_finite());
+            assert_eq!([0, 1, 2, 3, 4].map(is_finite), [true, true, true, false, true], "{bad}");
+        }
+    }
 }

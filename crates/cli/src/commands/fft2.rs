@@ -138,11 +138,11 @@ where
     }
     let layout = source.layout();
     let work = work(plan, &details(args), &[info]);
+    // Where there is one pass, or the output serves, no scratch is needed.
+    let shape = if plan.scratch_bytes > 0 { *layout.shape() } else { Ix2(0, 0) };
+    let options = Options::new().order(layout.order());
     let report = if args.real {
         let output = job.begin::<T, Ix2>(&args.output, &layout, work)?;
-        // Where there is one pass, no scratch is needed.
-        let shape = if plan.scratch_bytes > 0 { *layout.shape() } else { Ix2(0, 0) };
-        let options = Options::new().order(layout.order());
         let mut scratch = output.output().scratch(shape, &options)?;
         job.write(plan, output, |output, control| {
             let mut sink = output.map_sink(|x: Complex<T>| x.re);
@@ -150,7 +150,14 @@ where
         })?
     } else {
         let output = job.begin::<Complex<T>, Ix2>(&args.output, &layout, work)?;
-        job.write(plan, output, |output, control| transform.run(&source, output, control))?
+        if plan.scratch_bytes > 0 {
+            let mut scratch = output.output().scratch(shape, &options)?;
+            job.write(plan, output, |output, control| {
+                transform.run_through(&source, &mut scratch, output, control)
+            })?
+        } else {
+            job.write(plan, output, |output, control| transform.run(&source, output, control))?
+        }
     };
     job.finish(plan, &report)
 }

@@ -68,6 +68,13 @@ impl Axes {
         Ok(Self { groups, lens, transformed })
     }
 
+    /// Whether the axes of an array of the same shape are in this order.
+    pub(crate) fn are_in_order_of<D: Dimension>(&self, array: &(impl Stored<D> + ?Sized)) -> bool {
+        let shape = array.shape();
+        let axes = array.axes().into_iter().filter(|&axis| shape[axis] != 1);
+        axes.eq(self.groups.iter().flatten().copied().filter(|&axis| shape[axis] != 1))
+    }
+
     /// The length of each place.
     pub(crate) fn lens(&self) -> &[usize] {
         &self.lens

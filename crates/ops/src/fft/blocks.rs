@@ -46,6 +46,9 @@ impl BlockRequest<'_> {
     /// The blocks whose transfers take the least time; `None` if the smallest exceed the limit. Wide
     /// tiles of columns have long runs, narrow ones leave room to keep rows in memory between the passes.
     pub(crate) fn best(&self, limit: u64) -> Option<Blocks> {
+        if self.least() > limit {
+            return None;
+        }
         let most = ROWS_BYTES / (self.len as u64).saturating_mul(self.element).max(1);
         let most = usize::try_from(most).map_or(self.rows, |most| most.clamp(1, self.rows));
         let tallest = greatest(most, limit, |height| (self.rows_cost)(self.row_tiles(height)))?;
@@ -67,9 +70,16 @@ impl BlockRequest<'_> {
         choices.min_by(|one, other| one.duration.total_cmp(&other.duration))
     }
 
-    /// The memory of the smallest blocks.
+    /// The memory of the smallest blocks; there are none of an array without elements.
     pub(crate) fn least(&self) -> u64 {
+        if self.is_empty() {
+            return u64::MAX;
+        }
         (self.rows_cost)(self.row_tiles(1)).max((self.columns_cost)(1, 1))
+    }
+
+    fn is_empty(&self) -> bool {
+        self.matrices == 0 || self.rows == 0 || self.len == 0
     }
 
     fn row_tiles(&self, height: usize) -> RowTiles {

@@ -67,7 +67,7 @@ pub(crate) struct LongRequest {
 const PAGE_BYTES: u64 = 4096;
 
 impl LongRequest {
-    /// `None` unless a single axis is transformed, which is cut in two.
+    /// `None` unless a single axis is transformed, which is cut in two, and there is something to cut.
     pub(super) fn new<T: Real>(
         axes: &Axes,
         source: &dyn outcore_storage::Stored<IxDyn>,
@@ -78,7 +78,8 @@ impl LongRequest {
     {
         let &[place] = axes.transformed() else { return None };
         let (lens, layout) = (axes.lens(), source.layout());
-        let (one, other) = factors(lens[place]).filter(|_| source.has_runs())?;
+        let is_possible = source.has_runs() && !layout.is_empty();
+        let (one, other) = factors(lens[place]).filter(|_| is_possible)?;
         let (outer, inner) = (lens[..place].iter().product(), lens[place + 1..].iter().product());
         Some(Self {
             lens: Lens { outer, one, other, inner },

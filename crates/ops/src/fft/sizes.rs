@@ -79,13 +79,14 @@ impl LaneCosts {
             most.fft = most.fft.max(cost.fft);
             most.shared = most.shared.max(cost.shared);
         }
-        self.threads.saturating_mul(most.gathered + most.fft).saturating_add(most.shared)
+        let each = most.gathered.saturating_add(most.fft);
+        self.threads.saturating_mul(each).saturating_add(most.shared)
     }
 
     /// The elements of the tables of transforms of some lengths.
     pub(crate) fn tables(&self, lens: impl Iterator<Item = usize>) -> u64 {
         let lens: BTreeSet<usize> = lens.collect();
-        lens.into_iter().map(|len| (self.of)(len, 1).tables).sum()
+        total(lens.into_iter().map(|len| (self.of)(len, 1).tables))
     }
 }
 
@@ -190,7 +191,7 @@ impl<'a> Sizes<'a> {
     fn cost(&self, tile: u64, slots: usize, scratch: u64) -> u64 {
         let tables = self.axes.transformed().iter().map(|&place| self.axes.lens()[place]);
         let elements = [tile.saturating_mul(slots as u64), scratch, self.lanes.tables(tables)];
-        let elements = elements.into_iter().fold(0_u64, u64::saturating_add);
+        let elements = total(elements);
         let read = self.element.max(self.source.layout().element_bytes() as u64);
         let written = self.element.max(self.written);
         let (read, written) = (tile.saturating_mul(read), tile.saturating_mul(written));
@@ -284,6 +285,11 @@ fn partitions(len: usize, parts: usize) -> Vec<Vec<usize>> {
     }
     let before = (parts - 1..len).flat_map(|last| partitions(last, parts - 1));
     before.map(|ends| [&ends[..], &[len]].concat()).collect()
+}
+
+/// A sum of costs: what cannot be counted is too much.
+pub(crate) fn total(costs: impl IntoIterator<Item = u64>) -> u64 {
+    costs.into_iter().fold(0, u64::saturating_add)
 }
 
 pub(crate) fn product(lens: &[usize]) -> u64 {

@@ -36,9 +36,10 @@ pub(crate) fn factors(len: usize) -> Option<(usize, usize)> {
     if len <= LONGEST {
         return None;
     }
-    let one = (1..=len.isqrt()).rev().find(|&one| len.is_multiple_of(one))?;
-    let other = len / one;
-    (other <= LONGEST).then_some((one, other))
+    // With a smaller one the other one would be too long.
+    let least = len.div_ceil(LONGEST);
+    let one = (least..=len.isqrt()).rev().find(|&one| len.is_multiple_of(one))?;
+    Some((one, len / one))
 }
 
 /// The transform of a lane of length N1 N2.
@@ -187,6 +188,7 @@ mod tests {
     use super::*;
 
     #[test]
+    #[expect(clippy::cast_precision_loss, reason = "lengths are far below 2^53")]
     fn roots_are_those_of_the_definition() {
         for len in [1, 2, 3, 7, 8, 12, 1000, 1 << 21] {
             let roots = Roots::new(len, Direction::Forward);
@@ -207,5 +209,8 @@ mod tests {
         assert_eq!(factors(3 << 20), Some((1536, 2048)));
         assert_eq!(factors(4_194_301), None, "a prime");
         assert_eq!(factors(2 * 1_048_583), None, "twice a prime above the longest");
+        assert_eq!(factors(LONGEST * LONGEST), Some((LONGEST, LONGEST)));
+        assert_eq!(factors(LONGEST * (LONGEST + 1)), None, "longer than any two");
+        assert_eq!(factors(usize::MAX), None);
     }
 }

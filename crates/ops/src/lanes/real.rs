@@ -118,8 +118,10 @@ pub(crate) fn real_cost<T: Real>(len: usize, inner: usize) -> (u64, u64) {
     // Half as many factors put the halves together; an odd length needs a lane besides.
     let (tables, scratch) = (tables + len as u64 / 2 + 64, scratch + whole as u64 + 64);
     let (reals, halves) = into_lens::<T, Complex<T>>(len, half(len), inner);
-    let gathered = (reals * size_of::<T>()) as u64 + halves as u64 * complex;
-    (tables * complex, scratch * complex + gathered)
+    let real = size_of::<T>() as u64;
+    let gathered = (reals as u64).saturating_mul(real) + (halves as u64).saturating_mul(complex);
+    let scratch = scratch.saturating_mul(complex).saturating_add(gathered);
+    (tables.saturating_mul(complex), scratch)
 }
 
 #[cfg(test)]
@@ -133,6 +135,10 @@ mod tests {
             let most = forward.get_scratch_len().max(inverse.get_scratch_len()) as u64;
             let (_, bytes) = real_cost::<f32>(len, 1);
             assert!(most * 8 <= bytes, "length {len}");
+            let (forward, inverse) = (f64::real_fft(len), f64::real_ifft(len));
+            let most = forward.get_scratch_len().max(inverse.get_scratch_len()) as u64;
+            let (_, bytes) = real_cost::<f64>(len, 1);
+            assert!(most * 16 <= bytes, "length {len}");
         }
     }
 }

@@ -43,7 +43,7 @@ pub(super) struct Pairs<T: Real> {
 /// Upper bounds of what the transform of lanes holds, in elements: tables, and for each thread.
 pub(super) fn pairs_cost(len: usize) -> (u64, u64) {
     let (tables, scratch) = cost(len);
-    (tables, scratch + len as u64)
+    (tables, scratch.saturating_add(len as u64))
 }
 
 impl<T: Real> Pairs<T>
@@ -52,7 +52,8 @@ where
 {
     pub(super) fn new(lanes: Lanes<T>, rest: Transforms<T>, threads: usize) -> Self {
         let len = lanes.len();
-        let scratch = lanes.scratch(threads, 1);
+        // Lanes of any length are one thread's work here.
+        let scratch = LaneScratch::of_lens(threads, 0, cost(len).1);
         let lane = PerThread::new(threads, || vec![Complex::default(); len]);
         Self { lanes, scratch, lane, rest }
     }

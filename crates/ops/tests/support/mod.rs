@@ -194,6 +194,31 @@ where
     plans.into_iter().find(|plan: &FftPlan<T, Ix2>| wished(plan.plan())).expect("such a plan")
 }
 
+/// The plan within the smallest of some budgets, from the least on, whose plan is as wished.
+pub(crate) fn wished<P: Debug>(
+    plan: impl Fn(Resources) -> outcore_ops::Result<P>,
+    threads: usize,
+    wished: impl Fn(&P) -> bool,
+) -> P {
+    let least = needed(|bytes| plan(resources(bytes, threads)));
+    let budgets = (0..200).map(|step| least + least * step / 50);
+    let mut plans = budgets.filter_map(|bytes| plan(resources(bytes, threads)).ok());
+    plans.find(|plan| wished(plan)).expect("such a plan")
+}
+
+/// What each pass works on.
+pub(crate) fn names(plan: &Plan) -> Vec<&str> {
+    plan.passes.iter().map(|pass| &pass.name[..]).collect()
+}
+
+/// Real noise of any number of axes; its values do not depend on the order of the elements in memory.
+pub(crate) fn noisy_reals<T: Number>(shape: &[usize], order: Order, seed: u64) -> ArrayD<T> {
+    in_order(&noisy::<T>(shape, Order::C, seed).map(|x| x.re), order)
+}
+
+/// The shortest lane that is cut in two where it is longer than the budget.
+pub(crate) const LONG: usize = 1024 * 1025;
+
 /// Runs work that must end by itself; panics if it does not, and passes on its panic.
 pub(crate) fn within<T: Send + 'static>(
     limit: Duration,

@@ -1,7 +1,9 @@
 //! Sources and sinks that count, fail and take their time.
 
-use ndarray::{Array, ArrayView, ArrayViewMut, Dimension};
-use outcore_storage::{Error, ErrorKind, Layout, Result, Sink, Source, Stored, Window};
+use ndarray::{Array, ArrayView, ArrayViewMut, Dimension, ShapeBuilder};
+use outcore_storage::{
+    Error, ErrorKind, Layout, Order, Result, Runs, Sink, Source, Stored, Window,
+};
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
@@ -22,7 +24,9 @@ pub(crate) struct Counting<S, D: Dimension> {
 
 impl<S: Stored<D>, D: Dimension> Counting<S, D> {
     pub(crate) fn new(inner: S) -> Self {
-        let counts = || Mutex::new(Array::zeros(inner.shape()));
+        // In the order of the file, in which runs are counted.
+        let in_order = inner.layout().order() == Order::F;
+        let counts = || Mutex::new(Array::zeros(inner.shape().set_f(in_order)));
         let (reads, writes) = (counts(), counts());
         Self { read: AtomicU64::new(0), written: AtomicU64::new(0), reads, writes, inner }
     }
@@ -49,11 +53,24 @@ impl<S: Stored<D>, D: Dimension> Counting<S, D> {
         let mut part = counts.slice_each_axis_mut(|axis| window.slice(axis.axis.index()));
         part.map_inplace(|count| *count += 1);
     }
+
+    fn count_runs(&self, runs: &Runs, bytes: &AtomicU64, counts: &Mutex<Array<u32, D>>) {
+        let (len, mut counts) = (runs.run_len(), counts.lock().unwrap());
+        let counts = counts.as_slice_memory_order_mut().unwrap();
+        for start in runs.clone() {
+            counts[start..start + len].iter_mut().for_each(|count| *count += 1);
+            bytes.fetch_add((len * self.inner.layout().element_bytes()) as u64, Ordering::Relaxed);
+        }
+    }
 }
 
 impl<S: Stored<D>, D: Dimension> Stored<D> for Counting<S, D> {
     fn layout(&self) -> Layout<D> {
         self.inner.layout()
+    }
+
+    fn has_runs(&self) -> bool {
+        self.inner.has_runs()
     }
 }
 
@@ -61,6 +78,11 @@ impl<T, S: Source<T, D>, D: Dimension> Source<T, D> for Counting<S, D> {
     fn read_tile(&self, window: &Window<D>, tile: ArrayViewMut<'_, T, D>) -> Result<()> {
         self.count(window, &self.read, &self.reads);
         self.inner.read_tile(window, tile)
+    }
+
+    fn read_runs(&self, runs: Runs, elements: &mut [T]) -> Result<()> {
+        self.count_runs(&runs, &self.read, &self.reads);
+        self.inner.read_runs(runs, elements)
     }
 }
 
@@ -78,6 +100,19 @@ impl<T, S: Sink<T, D>, D: Dimension> Sink<T, D> for Counting<S, D> {
         let result = self.inner.write_tile_shared(window, tile);
         if result.is_some() {
             self.count(window, &self.written, &self.writes);
+        }
+        result
+    }
+
+    fn write_runs(&mut self, runs: Runs, elements: &[T]) -> Result<()> {
+        self.count_runs(&runs, &self.written, &self.writes);
+        self.inner.write_runs(runs, elements)
+    }
+
+    fn write_runs_shared(&self, runs: Runs, elements: &[T]) -> Option<Result<()>> {
+        let result = self.inner.write_runs_shared(runs.clone(), elements);
+        if result.is_some() {
+            self.count_runs(&runs, &self.written, &self.writes);
         }
         result
     }
@@ -223,12 +258,21 @@ impl<S: Stored<D>, D: Dimension> Stored<D> for Faulty<S> {
     fn layout(&self) -> Layout<D> {
         self.inner.layout()
     }
+
+    fn has_runs(&self) -> bool {
+        self.inner.has_runs()
+    }
 }
 
 impl<T, S: Source<T, D>, D: Dimension> Source<T, D> for Faulty<S> {
     fn read_tile(&self, window: &Window<D>, tile: ArrayViewMut<'_, T, D>) -> Result<()> {
         self.call(&self.reads, self.fail_read)?;
         self.inner.read_tile(window, tile)
+    }
+
+    fn read_runs(&self, runs: Runs, elements: &mut [T]) -> Result<()> {
+        self.call(&self.reads, self.fail_read)?;
+        self.inner.read_runs(runs, elements)
     }
 }
 
@@ -245,6 +289,16 @@ impl<T, S: Sink<T, D>, D: Dimension> Sink<T, D> for Faulty<S> {
     ) -> Option<Result<()>> {
         // Whether it can be written so shows when it is; that what fails has been written is no harm.
         let result = self.inner.write_tile_shared(window, tile)?;
+        Some(self.call(&self.writes, self.fail_write).and(result))
+    }
+
+    fn write_runs(&mut self, runs: Runs, elements: &[T]) -> Result<()> {
+        self.call(&self.writes, self.fail_write)?;
+        self.inner.write_runs(runs, elements)
+    }
+
+    fn write_runs_shared(&self, runs: Runs, elements: &[T]) -> Option<Result<()>> {
+        let result = self.inner.write_runs_shared(runs, elements)?;
         Some(self.call(&self.writes, self.fail_write).and(result))
     }
 
