@@ -14,7 +14,8 @@ pub use zip::{Zip2, Zip3, Zip4};
 
 use ndarray::{ArrayViewMut, Dimension, IntoDimension, Slice};
 use outcore_storage::{
-    Broadcast, Element, Layout, Permuted, Reshaped, Result, Sink, Sliced, Source, Stored, Window,
+    Broadcast, Element, Layout, Permuted, Reshaped, Resized, Result, Sink, Sliced, Source, Stored,
+    Window,
 };
 
 /// A source, or a reference to one, with adaptors: methods that ndarray's arrays have too, but lazy.
@@ -194,6 +195,21 @@ impl<S> Lazy<S> {
         S: Stored<D>,
     {
         Reshaped::new(self.0, shape).map(Lazy)
+    }
+
+    /// The source cut off, or continued with zeros, at the end of each axis; see [`Resized`].
+    ///
+    /// # Errors
+    ///
+    /// If the shape has another number of axes, or is too large to be counted.
+    pub fn resize<D: Dimension>(
+        self,
+        shape: impl IntoDimension<Dim = D>,
+    ) -> Result<Lazy<Resized<S, D>>>
+    where
+        S: Stored<D>,
+    {
+        Resized::new(self.0, shape).map(Lazy)
     }
 }
 

@@ -14,11 +14,13 @@
 mod broadcast;
 mod permuted;
 mod reshaped;
+mod resized;
 mod sliced;
 
 pub use broadcast::Broadcast;
 pub use permuted::Permuted;
 pub use reshaped::Reshaped;
+pub use resized::Resized;
 pub use sliced::Sliced;
 
 use ndarray::{ArrayViewMut, Dimension, ShapeBuilder};

@@ -62,7 +62,7 @@ pub use file_array::{FileArray, FileArrayMut, STAGING_BYTES, STAGING_LEN};
 pub use info::{FileInfo, Format};
 pub use journal::{Journal, Mark};
 pub use layout::{Layout, Order, Runs};
-pub use lazy::{Broadcast, Permuted, Reshaped, Sliced};
+pub use lazy::{Broadcast, Permuted, Reshaped, Resized, Sliced};
 pub use lock::Lock;
 pub use mapped::{Advice, MappedArray, MappedArrayCopy, MappedArrayMut};
 pub use options::{Cache, Options};
