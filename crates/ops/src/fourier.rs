@@ -2,7 +2,7 @@
 
 use num_complex::Complex;
 use outcore_storage::Element;
-use realfft::{RealFftPlanner, RealToComplex};
+use realfft::{ComplexToReal, RealFftPlanner, RealToComplex};
 use rustfft::{Fft, FftDirection, FftNum, FftPlanner};
 use std::sync::Arc;
 
@@ -18,6 +18,10 @@ pub trait Real: FftNum + num_traits::Float {
     /// The forward transform of a length from real numbers, to the first half of the frequencies.
     #[doc(hidden)]
     fn real_fft(len: usize) -> Arc<dyn RealToComplex<Self>>;
+
+    /// The inverse of that, not scaled.
+    #[doc(hidden)]
+    fn real_ifft(len: usize) -> Arc<dyn ComplexToReal<Self>>;
 }
 
 macro_rules! real {
@@ -29,6 +33,10 @@ macro_rules! real {
 
             fn real_fft(len: usize) -> Arc<dyn RealToComplex<Self>> {
                 RealFftPlanner::new().plan_fft_forward(len)
+            }
+
+            fn real_ifft(len: usize) -> Arc<dyn ComplexToReal<Self>> {
+                RealFftPlanner::new().plan_fft_inverse(len)
             }
         }
     };

@@ -45,6 +45,7 @@ mod error;
 mod expression;
 mod fft;
 mod fourier;
+mod frequency;
 mod generate;
 mod grouped;
 mod histogram;
@@ -60,6 +61,8 @@ mod quantile;
 mod reduce;
 mod reduce_rows;
 mod scan;
+mod signal;
+mod spectral;
 mod stats;
 mod store;
 mod stream;
@@ -78,6 +81,7 @@ pub use error::{Error, Result};
 pub use expression::{AnySource, Casting, Evaluation, EvaluationPlan, Expression};
 pub use fft::{Fft, FftPlan, fft, fft2, fftn, ifft, ifft2, ifftn};
 pub use fourier::{Direction, Norm, Real, ToComplex};
+pub use frequency::{fftfreq, next_fast_len, rfftfreq};
 pub use generate::{
     Arange, Constant, Generated, Generator, Indices, Linspace, OfF64, RandomInteger,
     RandomIntegers, RandomNormal, RandomUniform, Step, arange, constant, indices, linspace,
@@ -95,6 +99,11 @@ pub use reduce::{
 };
 pub use reduce_rows::{dft2_bins, thumbnail};
 pub use scan::{CumExtremum, CumProd, CumSum, Scan, ScanPlan, Scanner, scan};
+pub use signal::Signal;
+pub use spectral::{
+    Convolve, ConvolvePlan, FilterPlan, Mode, SpectralFilter, fftconvolve, fftcorrelate,
+    spectral_filter,
+};
 pub use stats::{Stats, StatsPlan, StatsRequest, stats};
 pub use store::{Store, StorePlan, store};
 pub use stream::PassReport;

@@ -38,8 +38,20 @@ impl Io {
         tile: ArrayViewMut<'_, T, D>,
         order: Order,
     ) -> Result<u64> {
+        self.read_part(source, window, tile, order, window.len())
+    }
+
+    /// Copies a window into a part of a tile of `tile_len` elements; returns the bytes that this moved.
+    pub(crate) fn read_part<T: Send + Sync, D: Dimension>(
+        &self,
+        source: &(impl Source<T, D> + ?Sized),
+        window: &Window<D>,
+        part: ArrayViewMut<'_, T, D>,
+        order: Order,
+        tile_len: usize,
+    ) -> Result<u64> {
         self.0.install(|| {
-            read_halves(source, window, tile, order, piece_len(window.len(), size_of::<T>()))
+            read_halves(source, window, part, order, piece_len(tile_len, size_of::<T>()))
         })
     }
 
