@@ -101,7 +101,8 @@ pub use reduce_rows::{dft2_bins, thumbnail};
 pub use scan::{CumExtremum, CumProd, CumSum, Scan, ScanPlan, Scanner, scan};
 pub use signal::Signal;
 pub use spectral::{
-    Convolve, ConvolvePlan, FilterPlan, Mode, SpectralFilter, fftconvolve, fftcorrelate,
+    Convolve, ConvolvePlan, FilterPlan, Mode, PowerPlan, PowerSpectrum, RadialPlan, RadialRequest,
+    RadialSpectrum, SpectralFilter, fftconvolve, fftcorrelate, power_spectrum, radial_spectrum,
     spectral_filter,
 };
 pub use stats::{Stats, StatsPlan, StatsRequest, stats};

@@ -19,8 +19,12 @@
 mod convolve;
 mod filter;
 mod frame;
+mod overlap;
 mod passes;
+mod power;
+mod radial;
 mod response;
+mod rings;
 mod sizes;
 mod transforms;
 mod views;
@@ -28,11 +32,13 @@ mod whole;
 
 pub use convolve::{Convolve, ConvolvePlan, Mode, fftconvolve, fftcorrelate};
 pub use filter::{FilterPlan, SpectralFilter, spectral_filter};
+pub use power::{PowerPlan, PowerSpectrum, power_spectrum};
+pub use radial::{RadialPlan, RadialRequest, RadialSpectrum, radial_spectrum};
 
 use ndarray::{Dimension, IxDyn};
 use num_complex::Complex;
 use outcore_storage::{Buffer, Element, Mark, Source, Window};
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 
 use self::frame::Frame;
 use self::passes::{Columns, Factor, Rows, RowsBack, RowsForward, Stored};
@@ -175,7 +181,10 @@ where
         if mark.pass == 1 {
             run.go_on_from(Mark { ahead: mark.tiles, ..Mark::default() });
         }
-        run.pass(&Kept { tiles: self.tiles(tiling), source, spectrum })
+        let then = |found: Buffer<_>| {
+            *spectrum.lock().unwrap_or_else(PoisonError::into_inner) = Some(found);
+        };
+        run.pass(&Kept { tiles: self.tiles(tiling), source, then: &then })
     }
 
     /// What passes over rows know.

@@ -7,7 +7,8 @@ use ndarray::{Array2, Array3, Dimension, Ix2};
 use num_complex::Complex;
 use outcore_ops::{
     Budget, Control, Fft, Mode, Plan, Progress, Report, SinkExt, ToComplex, dft2_bins, fft2,
-    fftconvolve, fftcorrelate, ifft2, lazy, map_tiles, spectral_filter, thumbnail,
+    fftconvolve, fftcorrelate, ifft2, lazy, map_tiles, power_spectrum, radial_spectrum,
+    spectral_filter, thumbnail,
 };
 use outcore_storage::{FileArrayMut, Order};
 use support::watch::Counting;
@@ -267,7 +268,8 @@ fn a_filter_of_real_numbers_moves_half_of_that() {
             let plan =
                 spectral_filter(&source, response).plan::<f32>(resources(budget, 2)).unwrap();
             let half = if order == Order::C { (150, 116) } else { (76, 230) };
-            assert_eq!(plan.scratch_shape().into_pattern(), half);
+            let between = if passes == 3 { half } else { (0, 0) };
+            assert_eq!(plan.scratch_shape().into_pattern(), between);
             let mut scratch = Counting::new(in_order(&Array2::<C32>::zeros(half), order));
             let mut sink = Counting::new(in_order(&Array2::<f32>::zeros(SHAPE), order));
             let mut last = None;
@@ -346,6 +348,72 @@ fn a_convolution_neither_reads_nor_stores_what_is_padding() {
                     assert_eq!(moved.1, (rows * row) as u64);
                 }
             }
+        }
+    }
+}
+
+#[test]
+fn a_convolution_by_blocks_writes_once_and_reads_overlaps_as_often_as_the_plan_says() {
+    const SHAPE: (usize, usize) = (300, 400);
+    for order in ORDERS {
+        let field = in_order(&random::<f32>(SHAPE, order, 15).map(|x| x.re), order);
+        let kernel = random::<f32>((5, 8), order, 16).map(|x| x.re);
+        let request = fftconvolve(&field, &kernel).mode(Mode::Same);
+        let least = needed(|bytes| request.plan::<f32>(resources(bytes, 2)));
+        for budget in [least, least + (200 << 10), 1 << 30] {
+            let (source, kernel) = (Counting::new(&field), Counting::new(&kernel));
+            let plan = request.plan::<f32>(resources(budget, 2)).unwrap();
+            assert_eq!(plan.plan().passes[1].name, "blocks");
+            let mut sink = Counting::new(in_order(&Array2::<f32>::zeros(SHAPE), order));
+            let (mut scratch, mut last) = (Array2::<C32>::zeros((0, 0)), None);
+            let control = Control::new().on_progress(|progress| last = Some(progress));
+            let report = plan.run(&source, &kernel, &mut scratch, &mut sink, control).unwrap();
+            agrees(plan.plan(), &report, last);
+            assert_eq!((kernel.bytes().0, source.bytes().0), {
+                (160, plan.plan().passes[1].bytes_read)
+            });
+            let bytes = 300 * 400 * 4;
+            assert_eq!((sink.bytes(), sink.times()), ((0, bytes), (Some(0), Some(1))));
+            let read = source.bytes().0;
+            assert!(read >= bytes && read < 2 * bytes, "{read} of {bytes}");
+            assert!(budget < 1 << 30 || read == bytes, "{read} of {bytes}");
+        }
+    }
+}
+
+#[test]
+fn spectra_read_the_array_once_and_write_nothing_or_the_power() {
+    for order in ORDERS {
+        let field = in_order(&random::<f32>(SHAPE, order, 14).map(|x| x.re), order);
+        let least = needed(|bytes| power_spectrum(&field).plan::<f32>(resources(bytes, 2)));
+        for (budget, passes) in [(least, 2), (1 << 30, 1)] {
+            let source = Counting::new(&field);
+            let plan = power_spectrum(&source).plan::<f32>(resources(budget, 2)).unwrap();
+            assert_eq!(plan.plan().passes.len(), passes);
+            let mut scratch = Counting::new(Array2::<C32>::zeros(SHAPE));
+            let mut sink = Counting::new(in_order(&Array2::<f32>::zeros(SHAPE), order));
+            let mut last = None;
+            let control = Control::new().on_progress(|progress| last = Some(progress));
+            let report = plan.run(&source, &mut scratch, &mut sink, control).unwrap();
+            agrees(plan.plan(), &report, last);
+            let between = BYTES * (passes as u64 - 1);
+            assert_eq!(scratch.bytes(), (between, between));
+            assert_eq!((source.bytes(), sink.bytes()), ((BYTES / 2, 0), (0, BYTES / 2)));
+        }
+        let least = needed(|bytes| radial_spectrum(&field).plan::<f32>(resources(bytes, 2)));
+        for (budget, passes) in [(least, 2), (1 << 30, 1)] {
+            let source = Counting::new(&field);
+            let plan = radial_spectrum(&source).plan::<f32>(resources(budget, 2)).unwrap();
+            assert_eq!(plan.plan().passes.len(), passes);
+            let shape = plan.scratch_shape();
+            let mut scratch = Counting::new(Array2::<C32>::zeros(shape));
+            let mut last = None;
+            let control = Control::new().on_progress(|progress| last = Some(progress));
+            let (_, report) = plan.run(&source, &mut scratch, control).unwrap();
+            agrees(plan.plan(), &report, last);
+            let between = (shape[0] * shape[1] * 8) as u64 * (passes as u64 - 1);
+            assert_eq!((source.bytes(), scratch.bytes()), ((BYTES / 2, 0), (between, between)));
+            assert_eq!(plan.plan().scratch_bytes, between);
         }
     }
 }

@@ -256,3 +256,26 @@ fn convolutions_have_the_same_bits_by_every_plan() {
         }
     }
 }
+
+#[test]
+fn convolutions_by_blocks_have_the_same_bits_by_every_plan() {
+    let kernel = random::<f32>((9, 17), Order::C, 11).map(|x| x.re);
+    for order in ORDERS {
+        let field = in_order(&random::<f32>(SHAPE, order, 12).map(|x| x.re), order);
+        let request = fftconvolve(&field, &kernel);
+        let least = needed(|bytes| request.plan::<f32>(resources(bytes, 2)));
+        let (mut results, mut tiles) = (BTreeSet::new(), BTreeSet::new());
+        for budget in budgets(least) {
+            for threads in [1, 2] {
+                let plan = request.plan::<f32>(resources(budget, threads)).unwrap();
+                assert_eq!(plan.plan().passes[1].name, "blocks");
+                tiles.insert(plan.plan().passes[1].tiles);
+                let (mut scratch, mut sink) = (Array2::zeros((0, 0)), Array2::zeros((610, 1040)));
+                plan.run(&field, &kernel, &mut scratch, &mut sink, Control::new()).unwrap();
+                results.insert(sink.iter().map(|x| x.to_bits()).collect::<Vec<_>>());
+            }
+        }
+        assert_eq!(results.len(), 1, "{order}");
+        assert!(tiles.len() > 2, "the plans are too much alike: {tiles:?}");
+    }
+}

@@ -13,8 +13,8 @@ use num_complex::Complex;
 use outcore_ops::{
     AnySource, Between, Control, CumSum, Direction, Error, Expression, Norm, Report, Resources,
     Result, SinkExt, Sum, TileFft2, Variance, dft2_bins, fft2, fftconvolve, histogram, lazy,
-    map_tiles, quantile, reduce, scan, spectral_filter, stats, store, thumbnail,
-    transpose_in_place,
+    map_tiles, power_spectrum, quantile, radial_spectrum, reduce, scan, spectral_filter, stats,
+    store, thumbnail, transpose_in_place,
 };
 use outcore_storage::{Element, FileArray, FileArrayMut, Options, Order, Output, Window, Work};
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -476,6 +476,12 @@ fn spectral() -> Vec<Case> {
     assert_eq!(convolution.plan().passes.len(), 4, "{convolution}");
     let at_once = fftconvolve(&reals(), &kernel()).plan::<f64>(resources(16 << 20, 2)).unwrap();
     assert_eq!(at_once.plan().passes.len(), 2, "{at_once}");
+    let small = || random::<f64>((3, 9), Order::C, 4).map(|x| x.re);
+    let by_blocks = fitted(|resources| fftconvolve(&reals(), &small()).plan::<f64>(resources));
+    assert_eq!(by_blocks.plan().passes[1].name, "blocks", "{by_blocks}");
+    let power = fitted(|resources| power_spectrum(&reals()).plan::<f64>(resources));
+    let rings = fitted(|resources| radial_spectrum(&reals()).plan::<f64>(resources));
+    assert_eq!((power.plan().passes.len(), rings.plan().passes.len()), (2, 2));
     let shape = Ix2(SHAPE.0, SHAPE.1);
     vec![
         case("filter", COMPLEX, true, move |disk| {
@@ -515,6 +521,25 @@ fn spectral() -> Vec<Case> {
                 let mut scratch = disk.slow(scratch);
                 convolution.run(&source, &kernel(), &mut scratch, sink, control)
             })
+        }),
+        case("convolution by blocks", REALS, true, move |disk| {
+            let source = disk.source(REALS);
+            disk.write::<_, f64, _>(&source, by_blocks.output_shape(), |sink, control| {
+                let mut scratch = Array2::zeros((0, 0));
+                by_blocks.run(&source, &small(), &mut scratch, sink, control)
+            })
+        }),
+        case("power spectrum", REALS, true, move |disk| {
+            let source = disk.source(REALS);
+            disk.write::<_, f64, _>(&source, shape, |sink, control| {
+                let mut scratch = sink.inner.scratch::<C64, _>(SHAPE, &Options::new())?;
+                power.run(&source, &mut scratch, sink, control)
+            })
+        }),
+        case("radial spectrum", REALS, false, move |disk| {
+            let source = disk.source(REALS);
+            let mut scratch = Array2::<C64>::zeros(rings.scratch_shape());
+            read(&source, rings.run(&source, &mut scratch, Control::new()).map(|(found, _)| found))
         }),
         case("convolution at once", REALS, false, move |disk| {
             let source = disk.source(REALS);

@@ -9,8 +9,8 @@ use ndarray::{Array2, Dimension, Ix2, IxDyn, Slice};
 use num_complex::Complex;
 use outcore_ops::{
     AnySource, Control, CumSum, Direction, Error, Expression, Norm, Real, Resources, SinkExt,
-    TileFft2, ToComplex, Variance, dft2_bins, fft2, fftconvolve, lazy, map_tiles, reduce, scan,
-    spectral_filter, store, thumbnail, transpose_in_place,
+    TileFft2, ToComplex, Variance, dft2_bins, fft2, fftconvolve, lazy, map_tiles, power_spectrum,
+    radial_spectrum, reduce, scan, spectral_filter, store, thumbnail, transpose_in_place,
 };
 use outcore_storage::{
     Cache, Element, FileArray, FileArrayMut, Options, Order, Sink, Source, Stored,
@@ -526,18 +526,38 @@ fn spectral_work_keeps_to(folder: &Path, shape: (usize, usize), options: &Option
             plan.run_through(&real, &mut scratch, &mut out, Control::new()).unwrap();
         },
     );
-    let kernel = of("kernel.npy", (shape.0.min(200), shape.1 / 3 + 1));
     keeps_to(
-        "convolution",
+        "power spectrum",
         shape,
-        |resources| fftconvolve(&real, &kernel).plan::<f32>(resources),
+        |resources| power_spectrum(&real).plan::<f32>(resources),
         |plan| {
-            let between = plan.scratch_shape().into_pattern();
-            let mut scratch = complex("scratch.npy", between);
-            let mut out = of("out.npy", plan.output_shape().into_pattern());
-            plan.run(&real, &kernel, &mut scratch, &mut out, Control::new()).unwrap();
+            let (mut scratch, mut out) = (complex("scratch.npy", shape), of("out.npy", shape));
+            plan.run(&real, &mut scratch, &mut out, Control::new()).unwrap();
         },
     );
+    keeps_to(
+        "radial spectrum",
+        shape,
+        |resources| radial_spectrum(&real).plan::<f32>(resources),
+        |plan| {
+            let mut scratch = complex("scratch.npy", plan.scratch_shape().into_pattern());
+            drop(plan.run(&real, &mut scratch, Control::new()).unwrap());
+        },
+    );
+    for kernel in [(shape.0.min(200), shape.1 / 3 + 1), (5, 7)] {
+        let kernel = of("kernel.npy", kernel);
+        keeps_to(
+            "convolution",
+            shape,
+            |resources| fftconvolve(&real, &kernel).plan::<f32>(resources),
+            |plan| {
+                let between = plan.scratch_shape().into_pattern();
+                let mut scratch = complex("scratch.npy", between);
+                let mut out = of("out.npy", plan.output_shape().into_pattern());
+                plan.run(&real, &kernel, &mut scratch, &mut out, Control::new()).unwrap();
+            },
+        );
+    }
 }
 
 #[test]

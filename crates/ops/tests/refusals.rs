@@ -7,7 +7,7 @@ use ndarray::{Array2, Array3, Ix2, Ix3};
 use num_complex::Complex;
 use outcore_ops::{
     Budget, Control, Direction, Error, Mode, Norm, Resources, SinkExt, TileFft2, dft2_bins, fft2,
-    fftconvolve, ifft2, map_tiles, spectral_filter, thumbnail,
+    fftconvolve, ifft2, map_tiles, power_spectrum, radial_spectrum, spectral_filter, thumbnail,
 };
 use outcore_storage::{Layout, Order, Stored};
 use proptest::prelude::*;
@@ -110,6 +110,15 @@ proptest! {
         prop_assert!(text.contains(&format!("({least} bytes)")), "{}", text);
         let named = format!("spectral_filter of {:?}", [shape.0, shape.1]);
         prop_assert!(text.starts_with(&named), "{}", text);
+        let rings = |bytes| radial_spectrum(&source).plan::<f32>(resources(bytes, threads));
+        let least = needed(rings);
+        prop_assert!(rings(least).unwrap().plan().memory() <= least);
+        prop_assert!(rings(least - 1).is_err());
+        let power = |bytes| power_spectrum(&source).plan::<f32>(resources(bytes, threads));
+        let least = needed(power);
+        prop_assert!(power(least).unwrap().plan().memory() <= least);
+        let text = sentence(&power(least - 1).unwrap_err());
+        prop_assert!(text.starts_with("power_spectrum of "), "{}", text);
         let request = fftconvolve(&source, &kernel).mode(Mode::Same);
         let convolution = |bytes| request.plan::<C32>(resources(bytes, threads));
         let least = needed(convolution);

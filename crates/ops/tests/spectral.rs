@@ -6,15 +6,19 @@ mod support;
 use ndarray::{ArrayD, IxDyn, Slice};
 use num_complex::Complex;
 use outcore_ops::{
-    Control, Convolve, Error, Mode, Real, Resources, fftconvolve, fftcorrelate, fftfreq, rfftfreq,
-    spectral_filter,
+    Control, Convolve, Error, Mode, RadialSpectrum, Real, Resources, ToComplex, fftconvolve,
+    fftcorrelate, fftfreq, power_spectrum, radial_spectrum, rfftfreq, spectral_filter,
 };
-use outcore_storage::{Element, Order};
+use outcore_storage::{Element, FileArrayMut, Options, Order, Window};
 use proptest::prelude::*;
+use proptest::strategy::ValueTree;
+use proptest::test_runner::TestRunner;
+use std::path::Path;
+use support::python::{Python, python};
 use support::spectral::{
     Kind, Pair, all_bits, convolution, distance, mirrored, norms, signal, transform, wide,
 };
-use support::{Number, ORDERS, float, in_order, needed, resources};
+use support::{Number, ORDERS, float, folder, in_order, needed, resources, script, skipped};
 
 type C64 = Complex<f64>;
 
@@ -192,6 +196,12 @@ where
 {
     fn filter(source: &ArrayD<Self>, case: &FilterCase, budget: Resources) -> ArrayD<Self>;
     fn least(source: &ArrayD<Self>, case: &FilterCase) -> u64;
+
+    /// Filters by another response, along all axes.
+    fn filter_by(
+        source: &ArrayD<Self>,
+        response: impl Fn(&[f64]) -> Complex<Self::Part> + Sync,
+    ) -> ArrayD<Self>;
 }
 
 fn narrow<T: Real>(f: &[f64]) -> Complex<T> {
@@ -217,6 +227,17 @@ macro_rules! filtered {
                     request.plan::<$real>(resources(bytes, case.threads))
                 })
             }
+
+            fn filter_by(
+                source: &ArrayD<Self>,
+                response: impl Fn(&[f64]) -> Complex<$real> + Sync,
+            ) -> ArrayD<Self> {
+                let plan = spectral_filter(source, response).plan::<$real>(resources(ROOMY, 2));
+                let (plan, mut scratch) = (plan.unwrap(), ArrayD::zeros_like(source.raw_dim()));
+                let mut sink = ArrayD::zeros_like(source.raw_dim());
+                plan.run_through(source, &mut scratch, &mut sink, Control::new()).unwrap();
+                sink
+            }
         }
 
         impl Filtered for Complex<$real> {
@@ -233,6 +254,16 @@ macro_rules! filtered {
                     let request = spectral_filter(source, narrow::<$real>).axes(&case.axes);
                     request.plan::<Complex<$real>>(resources(bytes, case.threads))
                 })
+            }
+
+            fn filter_by(
+                source: &ArrayD<Self>,
+                response: impl Fn(&[f64]) -> Complex<$real> + Sync,
+            ) -> ArrayD<Self> {
+                let plan = spectral_filter(source, response).plan(resources(ROOMY, 2)).unwrap();
+                let mut sink = ArrayD::zeros_like(source.raw_dim());
+                plan.run(source, &mut sink, Control::new()).unwrap();
+                sink
             }
         }
     )+};
@@ -277,6 +308,132 @@ where
     assert!(far <= bound, "error {far:e}, bound {bound:e}");
 }
 
+/// The power spectrum by definition.
+fn power(spectrum: &ArrayD<Pair>) -> ArrayD<f64> {
+    spectrum.map(|x| {
+        let [re, im] = [x.re, x.im].map(|part| part.high + part.low);
+        re * re + im * im
+    })
+}
+
+fn radial<A: Kind>(source: &ArrayD<A>, resources: Resources) -> (RadialSpectrum, usize)
+where
+    Complex<A::Part>: Element,
+{
+    let plan = radial_spectrum(source).plan::<A>(resources).unwrap();
+    let mut scratch = ArrayD::from_elem(plan.scratch_shape(), Complex::default());
+    let (found, _) = plan.run(source, &mut scratch, Control::new()).unwrap();
+    (found, plan.plan().passes.len())
+}
+
+/// Rings by definition: frequencies, means, counts.
+fn rings(power: &ArrayD<f64>) -> (Vec<f64>, Vec<f64>, Vec<u64>) {
+    let longest = power.shape().iter().copied().max().unwrap();
+    let (mut sums, mut counts) = (vec![0.0; longest / 2 + 1], vec![0_u64; longest / 2 + 1]);
+    let tables: Vec<_> = power.shape().iter().map(|&n| fftfreq(n, 1.0)).collect();
+    for (at, power) in power.indexed_iter() {
+        // From the fastest axis to the slowest there are two orders to add squares in; none matters here.
+        let square: f64 = tables.iter().enumerate().map(|(axis, f)| f[at[axis]].powi(2)).sum();
+        let distance = square.sqrt() * float(longest);
+        let ring = (0..=longest / 2).find(|&ring| (distance - float(ring)).abs() <= 0.5 + 1e-9);
+        let Some(mut ring) = ring else { continue };
+        if (distance - float(ring) - 0.5).abs() < 1e-9 {
+            ring += 1;
+        }
+        if ring <= longest / 2 {
+            sums[ring] += power;
+            counts[ring] += 1;
+        }
+    }
+    let means = sums.iter().zip(&counts).map(|(sum, &count)| sum / count as f64).collect();
+    ((0..=longest / 2).map(|ring| float(ring) / float(longest)).collect(), means, counts)
+}
+
+fn check_spectra<A: Kind + ToComplex<Real = A::Part>>(case: &FilterCase)
+where
+    Complex<A::Part>: Element,
+{
+    let source = signal::<A>(&case.shape, case.orders[0], case.seed);
+    let all: Vec<usize> = (0..case.shape.len()).collect();
+    let expected = power(&transform(&wide(&source), &all, false));
+    let bound = 2.0 * bound::<A::Part>(source.len(), false) + A::Part::UNIT;
+    let total = expected.sum();
+    let request = power_spectrum(&source);
+    let least = needed(|bytes| request.plan::<A>(resources(bytes, case.threads)));
+    let mut results = Vec::new();
+    for budget in [least, ROOMY] {
+        let plan = request.plan::<A>(resources(budget, case.threads)).unwrap();
+        let mut scratch = ArrayD::from_elem(source.raw_dim(), Complex::default());
+        let mut sink = in_order(&ArrayD::<A::Part>::zeros_like(source.raw_dim()), case.orders[1]);
+        plan.run(&source, &mut scratch, &mut sink, Control::new()).unwrap();
+        let far: f64 = sink.iter().zip(&expected).map(|(x, y)| (x.wide() - y).abs()).sum();
+        assert!(far <= 2.0 * bound * total, "error {far:e} of {total:e}");
+        results.push(sink.iter().map(|x| Number::bits(*x)).collect::<Vec<_>>());
+    }
+    assert!(results[0] == results[1], "bits differ");
+
+    let (frequencies, means, counts) = rings(&expected);
+    let least = needed(|bytes| radial_spectrum(&source).plan::<A>(resources(bytes, case.threads)));
+    let (found, _) = radial(&source, resources(least, case.threads));
+    let (other, passes) = radial(&source, resources(ROOMY, 1));
+    assert_eq!((&found, passes), (&other, 1), "bits differ");
+    assert_eq!((&found.frequencies, &found.counts), (&frequencies, &counts));
+    for (found, (mean, count)) in found.power.iter().zip(means.iter().zip(&counts)) {
+        let far = (found - mean).abs() * float(usize::try_from(*count).unwrap());
+        assert!(far <= 2.0 * bound * total, "error {far:e} of {total:e}");
+    }
+}
+
+/// Shapes of arrays that are convolved block by block.
+fn small_kernel() -> impl Strategy<Value = Case> {
+    let order = || prop::sample::select(&ORDERS[..]);
+    let long = prop_oneof![Just(40_000_usize), 35_000_usize..60_000];
+    let shapes = prop_oneof![
+        (long, 1_usize..30).prop_map(|(n, k)| (vec![n], vec![k])),
+        ((190_usize..300, 180_usize..260), (1_usize..6, 1_usize..5))
+            .prop_map(|(n, k)| (vec![n.0, n.1], vec![k.0, k.1])),
+        ((34_usize..50, 33_usize..50, 32_usize..40), (1_usize..4, 1_usize..4, 1_usize..3))
+            .prop_map(|(n, k)| (vec![n.0, n.1, n.2], vec![k.0, k.1, k.2])),
+    ];
+    let how = (prop::sample::select(&MODES[..]), any::<bool>(), 1_usize..3, any::<bool>());
+    (shapes, [order(), order(), order()], how, 0_u64..1000).prop_map(
+        |((source, kernel), orders, (mode, correlate, threads, roomy), seed)| Case {
+            source,
+            kernel,
+            orders,
+            mode,
+            correlate,
+            threads,
+            roomy,
+            seed,
+        },
+    )
+}
+
+/// Convolves by blocks, whatever the budget, and checks against the definition.
+fn check_blocks<A: Kind>(case: &Case)
+where
+    Complex<A::Part>: Element,
+{
+    let source = ArrayD::<A>::zeros_like(IxDyn(&case.source));
+    let kernel = ArrayD::<A>::zeros_like(IxDyn(&case.kernel));
+    let request = request(&source, &kernel, case.correlate).mode(case.mode);
+    let plan = request.plan::<A>(resources(ROOMY, 1)).unwrap();
+    let names: Vec<_> = plan.plan().passes.iter().map(|pass| &pass.name[..]).collect();
+    assert_eq!((names, plan.plan().scratch_bytes), (vec!["kernel", "blocks"], 0), "{case:?}");
+    check_convolution::<A>(case);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(12) })]
+
+    #[test]
+    fn convolutions_by_blocks_are_those_of_the_definition(case in small_kernel()) {
+        check_blocks::<f64>(&case);
+        check_blocks::<Complex<f32>>(&case);
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(120) })]
 
@@ -290,6 +447,14 @@ proptest! {
     fn convolutions_of_complex_numbers_are_those_of_the_definition(case in case()) {
         check_convolution::<Complex<f32>>(&case);
         check_convolution::<C64>(&case);
+    }
+
+    #[test]
+    fn power_spectra_are_those_of_the_definition(case in filter_case()) {
+        check_spectra::<f64>(&case);
+        check_spectra::<f32>(&case);
+        check_spectra::<C64>(&case);
+        check_spectra::<Complex<f32>>(&case);
     }
 
     #[test]
@@ -325,4 +490,103 @@ fn what_is_not_finite_spreads_over_all_that_is_transformed() {
         let found = convolve((&source, &kernel), &request, Order::C, resources(ROOMY, 1));
         assert!(found.iter().all(|x| x.is_nan()));
     }
+}
+
+#[test]
+fn an_array_larger_than_the_budget_has_the_same_rings() {
+    for order in ORDERS {
+        let source = signal::<f32>(&[300, 400], order, 5);
+        let (whole, passes) = radial(&source, resources(ROOMY, 2));
+        assert_eq!((passes, whole.counts.len()), (1, 201));
+        let least = needed(|bytes| radial_spectrum(&source).plan::<f32>(resources(bytes, 2)));
+        for budget in [least, 200 << 10, 400 << 10] {
+            let (found, passes) = radial(&source, resources(budget, 2));
+            assert_eq!((&found, passes), (&whole, 2), "{budget}");
+        }
+    }
+    // Noise of variance 1 / 12 has the same power at all frequencies.
+    let source = signal::<f64>(&[64, 64, 64], Order::C, 6);
+    let (found, _) = radial(&source, resources(ROOMY, 2));
+    let expected = float(source.len()) / 12.0;
+    assert!(found.power[20..].iter().all(|power| (power / expected - 1.0).abs() < 0.1));
+}
+
+#[test]
+fn an_empty_array_has_no_spectrum() {
+    let none = ArrayD::<f64>::zeros_like(IxDyn(&[3, 0]));
+    for error in [
+        power_spectrum(&none).plan::<f64>(resources(ROOMY, 1)).unwrap_err(),
+        radial_spectrum(&none).plan::<f64>(resources(ROOMY, 1)).unwrap_err(),
+    ] {
+        assert!(error.to_string().contains("axis 1 has length 0"), "{error}");
+    }
+}
+
+fn write<A: Element>(path: &Path, array: &ArrayD<A>, order: Order) {
+    let options = Options::new().order(order);
+    let mut file: FileArrayMut<A, IxDyn> = options.create(path, array.raw_dim()).unwrap();
+    file.write_window(Window::whole(array.raw_dim()), array).unwrap();
+    file.close().unwrap();
+}
+
+/// Convolves, filters and takes the spectrum of one case, and asks SciPy and NumPy for the errors.
+fn compare<A: Filtered + ToComplex<Real = A::Part>>(case: &Case, folder: &Path, python: &mut Python)
+where
+    Complex<A::Part>: Element,
+{
+    let source = signal::<A>(&case.source, case.orders[0], case.seed);
+    let kernel = signal::<A>(&case.kernel, case.orders[1], case.seed + 1);
+    let [of_source, of_kernel, output] =
+        ["source.npy", "kernel.npy", "out.npy"].map(|name| folder.join(name));
+    write(&of_source, &source, case.orders[0]);
+    write(&of_kernel, &kernel, case.orders[1]);
+    let mut error = |command: &str, bound: f64| {
+        let answer = python.ask(command);
+        let error: f64 = answer.parse().unwrap_or_else(|_| panic!("{case:?}: {answer}"));
+        assert!(error <= bound, "{case:?}: {command}: error {error:e}, bound {bound:e}");
+    };
+    let bound = bound::<A::Part>(4 * source.len().max(kernel.len()), false);
+    let request = request(&source, &kernel, case.correlate).mode(case.mode);
+    let at = |path: &Path| path.display().to_string();
+    if request.plan::<A>(resources(ROOMY, 1)).is_ok() {
+        let least = needed(|bytes| request.plan::<A>(resources(bytes, 2)));
+        let found = convolve((&source, &kernel), &request, case.orders[2], resources(least, 2));
+        write(&output, &found, case.orders[2]);
+        let operation = if case.correlate { "correlate" } else { "convolve" };
+        let mode = format!("{:?}", case.mode).to_lowercase();
+        let paths = [&of_source, &of_kernel, &output].map(|path| at(path)).join(" ");
+        error(&format!("{operation} {paths} {mode}"), 4.0 * bound);
+    }
+    let plan = power_spectrum(&source).plan::<A>(resources(ROOMY, 2)).unwrap();
+    let mut power = ArrayD::<A::Part>::zeros_like(source.raw_dim());
+    let mut scratch = ArrayD::from_elem(source.raw_dim(), Complex::default());
+    plan.run(&source, &mut scratch, &mut power, Control::new()).unwrap();
+    write(&output, &power, Order::C);
+    error(&format!("power {} {}", at(&of_source), at(&output)), 4.0 * bound);
+    let low_pass = |f: &[f64]| {
+        let square: f64 = f.iter().map(|f| f * f).sum();
+        Complex::new(<A::Part as Number>::of((-10.0 * square).exp()), A::Part::of(0.0))
+    };
+    write(&output, &A::filter_by(&source, low_pass), Order::C);
+    error(&format!("lowpass {} {}", at(&of_source), at(&output)), 3.0 * bound);
+}
+
+#[test]
+fn results_agree_with_scipy() {
+    let mut python = match python("import numpy, scipy.signal") {
+        Ok(python) => Python::start(python, &script("spectral_cases.py"), &[]),
+        Err(reason) => return skipped("results_agree_with_scipy", &reason),
+    };
+    let folder = folder().unwrap();
+    let (cases, mut runner) = (case(), TestRunner::deterministic());
+    for number in 0..60 {
+        let case = cases.new_tree(&mut runner).unwrap().current();
+        match number % 4 {
+            0 => compare::<f32>(&case, folder.path(), &mut python),
+            1 => compare::<f64>(&case, folder.path(), &mut python),
+            2 => compare::<Complex<f32>>(&case, folder.path(), &mut python),
+            _ => compare::<C64>(&case, folder.path(), &mut python),
+        }
+    }
+    python.finish();
 }

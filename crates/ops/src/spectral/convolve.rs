@@ -10,9 +10,9 @@
 //!     └──────────────┘      └──────────────┘       └──────────────┘       └──────────────┘
 //! ```
 
-use ndarray::Dimension;
+use ndarray::{Dimension, IxDyn};
 use num_complex::Complex;
-use outcore_storage::{Element, Layout, Order, Resized, Sink, Source, Stored};
+use outcore_storage::{Element, Layout, Order, Resized, Sink, Source, Stored, Window};
 use std::fmt;
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
@@ -20,16 +20,17 @@ use std::sync::{Mutex, PoisonError};
 use super::passes::multiply;
 use super::sizes::{Passes, Sizes, Used};
 use super::views::{Cropped, Mirrored};
-use super::{Arrays, Engine, half};
+use super::{Arrays, Engine, half, overlap};
 use crate::control::Control;
 use crate::fft::Home;
-use crate::fft::axes::{Axes, dim};
+use crate::fft::axes::{Axes, dim, layout};
 use crate::fft::sizes::LaneCosts;
 use crate::frequency::next_fast_len;
 use crate::grouped::Grouped;
-use crate::plan::{Plan, Report, Run, check_shape};
+use crate::plan::{PassPlan, Plan, Report, Run, check_shape, refuse, usable};
 use crate::signal::{Signal, spectrum_len};
-use crate::transfer::{Shared, WriteShared};
+use crate::tiling::Tiling;
+use crate::transfer::{Shared, WriteShared, window_read_bytes};
 use crate::{Error, Resources, Result};
 
 /// Convolves an array with a kernel: `y[n] = Σ_m x[m] h[n - m]`, along all axes; as
@@ -38,16 +39,23 @@ use crate::{Error, Resources, Result};
 /// Shapes: source and kernel have as many axes, and the output has the shape that the [`Mode`] says, at first
 /// [`Mode::Full`]. Elements: `f32`, `f64` or complex, of one type. The kernel may be longer than the source.
 ///
-/// Cost: both arrays are padded with zeros to [`next_fast_len`] of what the output needs. Where both fit the
+/// Cost: where the kernel is small against the array, one pass over the source, in tiles that overlap by the
+/// length of the kernel (overlap-save; Stockham, "High-speed convolution and correlation", 1966): blocks of four
+/// times its length are convolved by themselves. Whether that is so follows from the shapes alone: a block
+/// must be an eighth of everything at most, and have no more than 2^22 elements unless there is one axis.
+/// Memory: a block, its spectrum, that of the kernel, and what a block reads and writes.
+///
+/// Otherwise both arrays are padded with zeros to [`next_fast_len`] of what the output needs. Where both fit the
 /// budget, padded, with their spectra: the kernel and the source are read once, and the output is written.
-/// Otherwise the rows of the kernel are transformed first, and then come the three passes of
+/// If they do not, the rows of the kernel are transformed first, and then come the three passes of
 /// [`spectral_filter`](crate::spectral_filter), which also read the kernel's rows; zeros of the padding are
 /// neither read nor, between the passes, written along the slow axes. Both lie in one scratch array. Memory:
 /// at least one padded row, and two padded columns.
 ///
 /// Accuracy: the error in the L2 norm is at most three times that of [`fftn`](crate::fftn), relative to the
 /// norm of the source times the sum of the kernel's magnitudes. Small elements of the result are therefore
-/// less accurate than if they were summed, and a NaN or an infinity anywhere makes all of the result NaN.
+/// less accurate than if they were summed, and a NaN or an infinity anywhere makes all of the result NaN, or
+/// of the blocks that read it.
 ///
 /// ```
 /// use ndarray::{Array1, array};
@@ -154,6 +162,16 @@ struct Shapes<D> {
     origin: D,
 }
 
+impl<D: Dimension> Shapes<D> {
+    fn lens(&self) -> overlap::Lens {
+        let [source, kernel, padded] =
+            [&self.source, &self.kernel, &self.padded].map(|shape| shape.slice().to_vec());
+        let wanted = self.origin.slice().iter().zip(self.output.slice());
+        let wanted = wanted.map(|(&first, &len)| first..first + len).collect();
+        overlap::Lens { source, kernel, padded, wanted }
+    }
+}
+
 impl<D: Dimension> Convolve<'_, D> {
     /// Which part is wanted.
     #[must_use]
@@ -199,8 +217,102 @@ impl<D: Dimension> Convolve<'_, D> {
     where
         Complex<A::Real>: Element,
     {
-        let resources = resources.into();
-        let shapes = self.shapes()?;
+        let (resources, shapes) = (resources.into(), self.shapes()?);
+        match overlap::block(&shapes.lens()) {
+            Some(block) => self.plan_overlapped(resources, shapes, &block),
+            None => self.plan_padded(resources, shapes),
+        }
+    }
+
+    /// Of a kernel that is small against the source.
+    fn plan_overlapped<A: Signal>(
+        &self,
+        resources: Resources,
+        shapes: Shapes<D>,
+        block: &[usize],
+    ) -> Result<ConvolvePlan<A, D>>
+    where
+        Complex<A::Real>: Element,
+    {
+        let mirrored = if self.mirrored { Some(Mirrored::new(self.kernel)?) } else { None };
+        let kernel: &dyn Stored<D> = mirrored.as_ref().map_or(self.kernel, |kernel| kernel);
+        let mut of_block = shapes.padded.clone();
+        of_block.slice_mut().copy_from_slice(block);
+        let kernel = Resized::new(kernel, of_block.clone())?;
+        let all: Vec<usize> = (0..block.len()).collect();
+        let axes = Axes::new(self.name, &Resized::new(self.source, of_block.clone())?, &all)?;
+        let sink = Layout::new(shapes.output.clone(), Order::C, size_of::<A>(), 0);
+        let sink = sink.ok_or_else(|| too_large(self.name, shapes.output.slice()))?;
+        let (of_source, of_kernel) =
+            (axes.places(&self.source.layout()), axes.places(&kernel.layout()));
+        let (source, kernel) =
+            (Grouped::new(self.source, &of_source), Grouped::new(&kernel, &of_kernel));
+        let used: Vec<_> = axes.lens().iter().map(|&len| 0..len).collect();
+        let used = Used { source: used.clone(), kernel: used.clone(), output: used };
+        let sizes = Sizes {
+            axes: &axes,
+            half: half::<A>(&axes),
+            source: &source,
+            kernel: Some(&kernel),
+            sink: &layout(&axes, size_of::<A>(), 0),
+            used: &used,
+            resources,
+            element: size_of::<A>() as u64,
+            spectrum: size_of::<Complex<A::Real>>() as u64,
+            lanes: LaneCosts::new::<A::Real>(resources),
+            besides: 0,
+            summed: None,
+        };
+        let places: Vec<usize> =
+            (0..axes.lens().len()).filter_map(|place| axes.axis(place)).collect();
+        let lens = axes.lens().to_vec();
+        let blocks = overlap::Blocks::new(&shapes.lens(), &places, &lens, sizes.spectrum_of(&lens));
+        let limit = usable(resources);
+        let blocks = blocks.batched(limit, &|batch| sizes.overlap_cost(batch, (0, 0), 1));
+        let cost = |read, written, slots| sizes.overlap_cost(blocks.batch, (read, written), slots);
+        let operation = self.operation::<A>(&shapes);
+        let element = size_of::<A>();
+        let tiles = blocks.tiles(element, &source, limit, &cost);
+        let tiles = tiles.ok_or_else(|| refuse(&operation, blocks.least(&cost), resources))?;
+        let main = blocks.plan(&tiles, element, &source);
+        let window = Window::whole(dim(&lens));
+        let bytes_read = window_read_bytes(&kernel, &window, Order::C, element);
+        let of_kernel = PassPlan {
+            name: "kernel".to_owned(),
+            tiles: 1,
+            tile: lens.clone(),
+            slots: 1,
+            tile_bytes: window.len() as u64 * element as u64,
+            run_bytes_read: bytes_read,
+            run_bytes_written: 0,
+            bytes_read,
+            bytes_written: 0,
+            memory: main.memory,
+        };
+        let plan = Plan {
+            operation,
+            resources,
+            output_bytes: sink.bytes(),
+            scratch_bytes: 0,
+            kept_bytes: 0,
+            passes: vec![of_kernel, main],
+        };
+        let kernel = Tiling::new(dim(&lens), dim(&lens), Order::C);
+        let (scratch, mirrored) = (D::zeros(block.len()), self.mirrored);
+        let engine = Engine::new(axes, used, resources.threads.get());
+        let way = Way::Overlapped { block: of_block, blocks, tiles, kernel };
+        Ok(ConvolvePlan { plan, shapes, scratch, engine, way, mirrored })
+    }
+
+    /// Of any kernel, with source and kernel padded to one shape.
+    fn plan_padded<A: Signal>(
+        &self,
+        resources: Resources,
+        shapes: Shapes<D>,
+    ) -> Result<ConvolvePlan<A, D>>
+    where
+        Complex<A::Real>: Element,
+    {
         let mirrored = if self.mirrored { Some(Mirrored::new(self.kernel)?) } else { None };
         let kernel: &dyn Stored<D> = mirrored.as_ref().map_or(self.kernel, |kernel| kernel);
         let source = Resized::new(self.source, shapes.padded.clone())?;
@@ -224,6 +336,7 @@ impl<D: Dimension> Convolve<'_, D> {
             spectrum: size_of::<Complex<A::Real>>() as u64,
             lanes: LaneCosts::new::<A::Real>(resources),
             besides: 0,
+            summed: None,
         };
         let operation = self.operation::<A>(&shapes);
         let passes = sizes.passes(&operation)?;
@@ -237,11 +350,11 @@ impl<D: Dimension> Convolve<'_, D> {
                 (sizes.block_plans(blocks, &source, Some(&kernel)), sizes.kept_bytes(blocks))
             }
         };
-        let scratch = scratch_shape::<A, D>(&axes, &shapes);
-        let elements = match passes {
-            Passes::Whole(_) => 0,
-            Passes::Blocks(_) => scratch.size() as u64,
+        let scratch = match passes {
+            Passes::Whole(_) => D::zeros(all.len()),
+            Passes::Blocks(_) => scratch_shape::<A, D>(&axes, &shapes),
         };
+        let elements = if scratch.slice().contains(&0) { 0 } else { scratch.size() as u64 };
         let plan = Plan {
             operation,
             resources,
@@ -252,7 +365,8 @@ impl<D: Dimension> Convolve<'_, D> {
         };
         let mirrored = self.mirrored;
         let engine = Engine::new(axes, used, resources.threads.get());
-        Ok(ConvolvePlan { plan, shapes, scratch, engine, passes, mirrored })
+        let way = Way::Padded(passes);
+        Ok(ConvolvePlan { plan, shapes, scratch, engine, way, mirrored })
     }
 
     fn operation<A: Signal>(&self, shapes: &Shapes<D>) -> String {
@@ -297,8 +411,16 @@ pub struct ConvolvePlan<A: Signal, D> {
     shapes: Shapes<D>,
     scratch: D,
     engine: Engine<A>,
-    passes: Passes,
+    way: Way<D>,
     mirrored: bool,
+}
+
+/// How a convolution is done.
+enum Way<D> {
+    /// As a whole, padded.
+    Padded(Passes),
+    /// Block by block.
+    Overlapped { block: D, blocks: overlap::Blocks, tiles: overlap::Tiles, kernel: Tiling<IxDyn> },
 }
 
 impl<A: Signal, D> fmt::Debug for ConvolvePlan<A, D> {
@@ -327,14 +449,13 @@ where
         self.shapes.output.clone()
     }
 
-    /// The shape of the scratch array.
+    /// The shape of the scratch array; zeros where none is needed.
     pub fn scratch_shape(&self) -> D {
         self.scratch.clone()
     }
 
-    /// Convolves a source with a kernel into a sink. What lies between the passes goes to a scratch array;
-    /// where the plan's [`scratch_bytes`](Plan::scratch_bytes) are 0, that is not touched, and may have any
-    /// shape.
+    /// Convolves a source with a kernel into a sink. What lies between the passes goes to a scratch array of
+    /// the plan's [`scratch_shape`](Self::scratch_shape); where that is of zeros, it is not touched.
     ///
     /// # Errors
     ///
@@ -363,9 +484,15 @@ where
         let mirrored = if self.mirrored { Some(Mirrored::new(kernel)?) } else { None };
         let kernel = mirrored.as_ref().map_or(kernel, |kernel| kernel);
         let (source, sink): (&dyn Source<A, D>, _) = (source, Shared::new(sink));
-        match &self.passes {
-            Passes::Whole(tiles) => self.run_whole(tiles, (source, kernel, &sink), control),
-            Passes::Blocks(blocks) => {
+        match &self.way {
+            Way::Overlapped { block, blocks, tiles, kernel: tiling } => {
+                let arrays = (source, kernel, &sink as &dyn WriteShared<A, D>);
+                self.run_overlapped((block, blocks, tiles, tiling), arrays, control)
+            }
+            Way::Padded(Passes::Whole(tiles)) => {
+                self.run_whole(tiles, (source, kernel, &sink), control)
+            }
+            Way::Padded(Passes::Blocks(blocks)) => {
                 check_shape(scratch.shape().slice(), self.scratch.slice())?;
                 let groups = |layout: Layout<D>| self.engine.axes.thirds(&layout, blocks.split);
                 let padded = |source| Resized::new(source, self.shapes.padded.clone());
@@ -412,6 +539,31 @@ where
         let factor = |elements: &mut [_], _: &_, _: &_| multiply(elements, spectrum);
         let taken = Some(self.shapes.output.size());
         self.engine.multiply_tiles(&mut run, tiles, (&source, &sink), taken, &factor)?;
+        Ok(run.finish())
+    }
+
+    fn run_overlapped(
+        &self,
+        (block, blocks, tiles, tiling): (&D, &overlap::Blocks, &overlap::Tiles, &Tiling<IxDyn>),
+        (source, kernel, sink): (&dyn Source<A, D>, &dyn Source<A, D>, &dyn WriteShared<A, D>),
+        control: Control<'_>,
+    ) -> Result<Report> {
+        let (engine, kernel) = (&self.engine, Resized::new(kernel, block.clone())?);
+        let places = |layout: Layout<D>| engine.axes.places(&layout);
+        let sets = (places(source.layout()), places(kernel.layout()), places(sink.layout()));
+        let (source, kernel) = (Grouped::new(source, &sets.0), Grouped::new(&kernel, &sets.1));
+        let sink = Grouped::new(sink, &sets.2);
+        let mut run = Run::new(&self.plan, control)?;
+        let spectrum = Mutex::new(None);
+        engine.keep_spectrum(&mut run, tiling, &kernel, &spectrum)?;
+        let spectrum = spectrum.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let spectrum = spectrum.as_deref().unwrap_or_default();
+        let batch = [&[blocks.batch], &blocks.spectrum[..]].concat();
+        let transforms = engine.transforms(0..blocks.block.len(), |place| place + 1, &batch);
+        let halves = engine.halves_of(&batch, engine.half.map(|place| place + 1));
+        let arrays = (&source as &dyn Source<_, _>, &sink as &dyn WriteShared<_, _>);
+        let (kernel, work) = (spectrum, (transforms, halves));
+        run.pass(&overlap::Overlapped::new(blocks, tiles, arrays, kernel, work))?;
         Ok(run.finish())
     }
 

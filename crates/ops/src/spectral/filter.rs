@@ -127,6 +127,7 @@ impl<D: Dimension, F> SpectralFilter<'_, D, F> {
             spectrum,
             lanes: LaneCosts::new::<A::Real>(resources),
             besides: (frequencies * size_of::<f64>()) as u64,
+            summed: None,
         };
         let passes = sizes.passes(&operation)?;
         let (plans, kept_bytes) = match &passes {
@@ -137,11 +138,12 @@ impl<D: Dimension, F> SpectralFilter<'_, D, F> {
                 (sizes.block_plans(blocks, &source, None), sizes.kept_bytes(blocks))
             }
         };
-        let mut scratch = layout.shape().clone();
-        if let Some(axis) = half.and_then(|place| axes.axis(place)) {
+        let mut scratch = D::zeros(shape.len());
+        if let Some(axis) = half.and_then(|place| axes.axis(place)).filter(|_| plans.len() > 1) {
+            scratch.clone_from(layout.shape());
             scratch[axis] = spectrum_len::<A>(scratch[axis]);
         }
-        let between = if A::IS_REAL && plans.len() > 1 { scratch.size() as u64 } else { 0 };
+        let between = if scratch.slice().contains(&0) { 0 } else { scratch.size() as u64 };
         let plan = Plan {
             operation,
             resources,
@@ -200,7 +202,8 @@ where
         &self.plan
     }
 
-    /// The shape of the array between the passes: of real numbers, one half of the spectrum.
+    /// The shape of the scratch array between the passes, which has one half of the spectrum of real numbers;
+    /// zeros where none is needed.
     pub fn scratch_shape(&self) -> D {
         self.scratch.clone()
     }
@@ -301,8 +304,7 @@ where
     F: Fn(&[f64]) -> Complex<T> + Sync,
 {
     /// Filters a source of real numbers into a sink; what lies between the passes goes to a scratch array of
-    /// the plan's [`scratch_shape`](Self::scratch_shape). Where the plan has a single pass, the scratch array
-    /// is not touched, and may have any shape.
+    /// the plan's [`scratch_shape`](Self::scratch_shape); where that is of zeros, it is not touched.
     ///
     /// # Errors
     ///

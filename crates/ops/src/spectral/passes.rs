@@ -238,7 +238,7 @@ where
     Complex<T>: Element,
 {
     /// Reads a tile of columns; what is below the last row is zero.
-    fn read(&self, tile: usize, elements: &mut [Complex<T>], io: &Io) -> Result<u64> {
+    pub(super) fn read(&self, tile: usize, elements: &mut [Complex<T>], io: &Io) -> Result<u64> {
         let (_, columns) = self.cuts.columns(tile);
         let (stored, below) = elements.split_at_mut(self.cuts.rows.count * columns.len());
         below.fill(Complex::default());

@@ -33,6 +33,9 @@ pub(super) struct Sizes<'a> {
     pub(super) lanes: LaneCosts,
     /// What is held besides all of this, in bytes.
     pub(super) besides: u64,
+    /// Columns are along the slowest place alone, and tiles of them are multiples of so many wide: then what
+    /// is added up of them is added in one order.
+    pub(super) summed: Option<usize>,
 }
 
 /// The indices along each place that are used: of the padded source, kernel and output.
@@ -98,7 +101,8 @@ impl Sizes<'_> {
 
     fn least(&self) -> u64 {
         let blocks = self.splits().map(|split| {
-            self.rows_cost(split, self.row_tiles(split, 1)).max(self.columns_cost(split, 1, 1))
+            let narrow = self.width(split, 1, 1);
+            self.rows_cost(split, self.row_tiles(split, 1)).max(self.columns_cost(split, narrow, 1))
         });
         blocks.min().unwrap_or(u64::MAX).min(self.whole(|request| request.least()))
     }
@@ -115,7 +119,7 @@ impl Sizes<'_> {
     }
 
     /// The shape of the spectrum of a tile.
-    fn spectrum_of(&self, tile: &[usize]) -> Vec<usize> {
+    pub(super) fn spectrum_of(&self, tile: &[usize]) -> Vec<usize> {
         let mut tile = tile.to_vec();
         if let Some(half) = self.half {
             tile[half] = tile[half] / 2 + 1;
@@ -134,6 +138,34 @@ impl Sizes<'_> {
             kept.saturating_mul(self.spectrum),
             scratch.saturating_add(self.tables()).saturating_mul(self.spectrum),
             self.staging(elements, slots),
+            self.besides,
+        ];
+        bytes.into_iter().fold(0, u64::saturating_add)
+    }
+
+    /// The memory of tiles of blocks, so many at a time, that read and write so many elements, of which so many
+    /// blocks are transformed at a time; the places are those of a block.
+    pub(super) fn overlap_cost(
+        &self,
+        batch: usize,
+        (read, written): (u64, u64),
+        slots: usize,
+    ) -> u64 {
+        let block = self.axes.lens();
+        let spectrum = self.spectrum_of(block);
+        let (elements, spectra) = (product(block), product(&spectrum));
+        let dims = [&[batch], &spectrum[..]].concat();
+        let places: Vec<usize> = self.axes.transformed().iter().map(|place| place + 1).collect();
+        let scratch = self.scratch(&dims, &places, self.half.map(|place| place + 1));
+        // With the batch there is the spectrum of the kernel.
+        let spectra = spectra.saturating_mul(batch as u64 + 1).saturating_add(scratch);
+        let tiles = read.saturating_add(written).saturating_mul(slots as u64);
+        let bytes = [
+            tiles
+                .saturating_add(elements.saturating_mul(batch as u64))
+                .saturating_mul(self.element),
+            spectra.saturating_add(self.tables()).saturating_mul(self.spectrum),
+            self.staging(read.max(written).max(elements), slots),
             self.besides,
         ];
         bytes.into_iter().fold(0, u64::saturating_add)
@@ -171,7 +203,15 @@ impl Sizes<'_> {
 
     /// The places at which columns may end and rows begin.
     fn splits(&self) -> impl Iterator<Item = usize> {
-        self.axes.transformed().iter().copied().skip(1)
+        let count = if self.summed.is_some() { 1 } else { usize::MAX };
+        self.axes.transformed().iter().copied().skip(1).take(count)
+    }
+
+    /// The width of tiles of at most so many columns, or of as few as there may be.
+    fn width(&self, split: usize, most: usize, height: usize) -> usize {
+        let len = usize::try_from(product(&self.row_axes(split))).unwrap_or(usize::MAX);
+        let width = even_width(len, most, height);
+        width.next_multiple_of(self.summed.unwrap_or(1)).min(len)
     }
 
     /// The axes of the spectrum of a row.
@@ -237,11 +277,11 @@ impl Sizes<'_> {
         let tallest = greatest(most, limit, cost)?;
         let choices = halvings(tallest).flat_map(|height| {
             (1..=SLOTS).flat_map(move |slots| {
-                let even = |width| even_width(len, width, height);
+                let even = move |width| self.width(split, width, height);
                 let cost = |width| self.columns_cost(split, even(width), slots);
                 let widest = greatest(len, limit, cost).unwrap_or(0);
                 halvings(widest).filter_map(move |width| {
-                    let width = even_width(len, width, height);
+                    let width = even(width);
                     self.choice(split, height, (width, len), slots, limit)
                 })
             })

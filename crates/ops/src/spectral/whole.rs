@@ -7,7 +7,6 @@
 use ndarray::{ArrayViewD, ArrayViewMutD, Dimension, IxDyn};
 use num_complex::Complex;
 use outcore_storage::{Buffer, Element, Order, Source, Window};
-use std::sync::{Mutex, PoisonError};
 
 use super::transforms::Transforms;
 use crate::Result;
@@ -136,14 +135,14 @@ where
     }
 }
 
-/// A pass of one tile whose spectrum stays in memory.
+/// A pass of one tile that writes nothing: its spectrum is taken as it is.
 pub(super) struct Kept<'a, A: Signal> {
     pub(super) tiles: Tiles<'a, A>,
     pub(super) source: &'a dyn Source<A, IxDyn>,
-    pub(super) spectrum: &'a Mutex<Option<Buffer<Complex<A::Real>>>>,
+    pub(super) then: &'a (dyn Fn(Buffer<Complex<A::Real>>) + Sync),
 }
 
-/// What it keeps is in no file, so a later run does it again.
+/// What is made of it is in no file, so a later run does it again.
 impl<A: Signal> Resume for Kept<'_, A> where Complex<A::Real>: Element {}
 
 impl<A: Signal> Pass for Kept<'_, A>
@@ -172,7 +171,7 @@ where
     fn compute(&self, index: usize, (tile, spectrum): &mut Self::Slot) {
         let Some(mut spectrum) = spectrum.take() else { return };
         self.tiles.forward(&self.tiles.tiling.window(index), tile, &mut spectrum);
-        *self.spectrum.lock().unwrap_or_else(PoisonError::into_inner) = Some(spectrum);
+        (self.then)(spectrum);
     }
 
     fn write(&self, _: usize, _: &mut Self::Slot, _: &Io) -> Result<u64> {
