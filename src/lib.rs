@@ -82,6 +82,9 @@
 //!
 //! - [`ops::fft2`] and [`ops::ifft2`] transform a 2-D array of any size, [`ops::fftn`] and its like any
 //!   axes, [`ops::rfftn`] real numbers, [`ops::dct`] to cosines and sines.
+//! - [`ops::spectral_filter`] multiplies the spectrum by a function of frequency, and
+//!   [`ops::fftconvolve`] convolves with a kernel of any size, both in three passes;
+//!   [`ops::power_spectrum`] and [`ops::radial_spectrum`] tell how strong each frequency is.
 //! - [`ops::map_tiles`] runs a kernel of yours on every tile; [`ops::TileFft2`] is one ready-made.
 //! - [`ops::thumbnail`] and [`ops::dft2_bins`] reduce an array to a few numbers.
 //! - [`ops::Lazy::map`] and [`ops::SinkExt::map_sink`] change elements on their way, so

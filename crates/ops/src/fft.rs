@@ -154,7 +154,7 @@ impl<D: Dimension> fmt::Debug for Fft<'_, D> {
 }
 
 impl<'a, D: Dimension> Fft<'a, D> {
-    fn new(
+    pub(crate) fn new(
         name: &'static str,
         source: &'a dyn Stored<D>,
         axes: Vec<usize>,

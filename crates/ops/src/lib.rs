@@ -46,6 +46,7 @@ mod error;
 mod expression;
 mod fft;
 mod fourier;
+mod frequency;
 mod generate;
 mod grouped;
 mod histogram;
@@ -63,6 +64,8 @@ mod reduce;
 mod reduce_rows;
 mod rfft;
 mod scan;
+mod signal;
+mod spectral;
 mod stats;
 mod store;
 mod stream;
@@ -83,6 +86,7 @@ pub use error::{Error, Result};
 pub use expression::{AnySource, Casting, Evaluation, EvaluationPlan, Expression};
 pub use fft::{Fft, FftPlan, fft, fft2, fftn, ifft, ifft2, ifftn};
 pub use fourier::{Direction, Norm, Real, ToComplex};
+pub use frequency::{fftfreq, next_fast_len, rfftfreq};
 pub use generate::{
     Arange, Constant, Generated, Generator, Indices, Linspace, OfF64, RandomInteger,
     RandomIntegers, RandomNormal, RandomUniform, Step, arange, constant, indices, linspace,
@@ -102,6 +106,12 @@ pub use reduce::{
 pub use reduce_rows::dft2_bins;
 pub use rfft::{Rfft, RfftPlan, rfft, rfftn};
 pub use scan::{CumExtremum, CumProd, CumSum, Scan, ScanPlan, Scanner, scan};
+pub use signal::Signal;
+pub use spectral::{
+    Convolve, ConvolvePlan, FilterPlan, Mode, PowerPlan, PowerSpectrum, RadialPlan, RadialRequest,
+    RadialSpectrum, SpectralFilter, fftconvolve, fftcorrelate, power_spectrum, radial_spectrum,
+    spectral_filter,
+};
 pub use stats::{Stats, StatsPlan, StatsRequest, stats};
 pub use store::{Store, StorePlan, store};
 pub use stream::PassReport;

@@ -38,8 +38,20 @@ impl Io {
         tile: ArrayViewMut<'_, T, D>,
         order: Order,
     ) -> Result<u64> {
+        self.read_part(source, window, tile, order, window.len())
+    }
+
+    /// Copies a window into a part of a tile of `tile_len` elements; returns the bytes that this moved.
+    pub(crate) fn read_part<T: Send + Sync, D: Dimension>(
+        &self,
+        source: &(impl Source<T, D> + ?Sized),
+        window: &Window<D>,
+        part: ArrayViewMut<'_, T, D>,
+        order: Order,
+        tile_len: usize,
+    ) -> Result<u64> {
         self.0.install(|| {
-            read_halves(source, window, tile, order, piece_len(window.len(), size_of::<T>()))
+            read_halves(source, window, part, order, piece_len(tile_len, size_of::<T>()))
         })
     }
 
@@ -198,8 +210,10 @@ fn halves<D: Dimension>(
 pub(crate) trait WriteShared<T, D: Dimension>: Stored<D> + Sync {
     fn write(&self, window: &Window<D>, tile: ArrayView<'_, T, D>) -> Result<()>;
 
-    /// Writes runs of elements, counted in the order of the file.
-    fn write_runs(&self, runs: Runs, elements: &[T]) -> Result<()>;
+    /// Writes runs of elements, counted in the order of the file, of what [has runs](Stored::has_runs).
+    fn write_runs(&self, _runs: Runs, _elements: &[T]) -> Result<()> {
+        unreachable!("views within an operation are written in windows")
+    }
 
     /// Makes durable what has been written.
     fn sync(&self) -> Result<()>;

@@ -3,11 +3,12 @@
 
 mod support;
 
-use ndarray::{Array2, Array3, ArrayD, Ix2, IxDyn};
+use ndarray::{Array2, Array3, ArrayD, Dimension, Ix2, IxDyn};
 use num_complex::Complex;
 use outcore_ops::{
-    Budget, Control, Fft, Plan, Progress, Report, Resources, SinkExt, ToComplex, Trigonometric,
-    dct, dft2_bins, fft, fft2, fftn, ifft2, ifftn, irfftn, lazy, map_tiles, rfftn, thumbnail,
+    Budget, Control, Fft, Mode, Plan, Progress, Report, Resources, SinkExt, ToComplex,
+    Trigonometric, dct, dft2_bins, fft, fft2, fftconvolve, fftcorrelate, fftn, ifft2, ifftn,
+    irfftn, lazy, map_tiles, power_spectrum, radial_spectrum, rfftn, spectral_filter, thumbnail,
 };
 use outcore_storage::{Element, FileArrayMut, Order, Source};
 use std::collections::BTreeSet;
@@ -228,6 +229,198 @@ fn tiles_in_place_are_read_once_and_written_once() {
     agrees(plan.plan(), &report, last);
     assert_eq!(array.times(), (Some(1), Some(1)));
     assert_eq!(array.bytes(), (9 * 20 * 31 * 2, 9 * 20 * 31 * 2));
+}
+
+/// A response that is different at all frequencies.
+fn response(f: &[f64]) -> C32 {
+    #[expect(clippy::cast_possible_truncation, reason = "any number will do")]
+    Complex::from((f[0] + 2.0 * f[1]).cos() as f32)
+}
+
+#[test]
+fn a_filter_reads_and_writes_the_array_once_in_each_of_three_passes() {
+    for order in ORDERS {
+        let field = random::<f32>(SHAPE, order, 9);
+        let least =
+            needed(|bytes| spectral_filter(&field, response).plan::<C32>(resources(bytes, 2)));
+        for (budget, passes) in [(least, 3), (1 << 30, 1)] {
+            let source = Counting::new(&field);
+            let mut sink = Counting::new(in_order(&Array2::<C32>::zeros(SHAPE), order));
+            let plan =
+                spectral_filter(&source, response).plan::<C32>(resources(budget, 2)).unwrap();
+            assert_eq!((plan.plan().passes.len(), plan.plan().scratch_bytes), (passes, 0));
+            let mut last = None;
+            let control = Control::new().on_progress(|progress| last = Some(progress));
+            let report = plan.run(&source, &mut sink, control).unwrap();
+            agrees(plan.plan(), &report, last);
+            let times = u32::try_from(passes).unwrap();
+            assert_eq!((source.times(), source.bytes()), ((Some(1), Some(0)), (BYTES, 0)));
+            assert_eq!(sink.times(), (Some(times - 1), Some(times)));
+            let (read, written) = (plan.plan().bytes_read(), plan.plan().bytes_written());
+            assert_eq!((read, written), (BYTES * passes as u64, BYTES * passes as u64));
+        }
+    }
+}
+
+#[test]
+fn a_filter_of_real_numbers_moves_half_of_that() {
+    for order in ORDERS {
+        let field = in_order(&random::<f32>(SHAPE, order, 10).map(|x| x.re), order);
+        let least =
+            needed(|bytes| spectral_filter(&field, response).plan::<f32>(resources(bytes, 2)));
+        for (budget, passes) in [(least, 3), (1 << 30, 1)] {
+            let source = Counting::new(&field);
+            let plan =
+                spectral_filter(&source, response).plan::<f32>(resources(budget, 2)).unwrap();
+            let half = if order == Order::C { (150, 116) } else { (76, 230) };
+            let between = if passes == 3 { half } else { (0, 0) };
+            assert_eq!(plan.scratch_shape().into_pattern(), between);
+            let mut scratch = Counting::new(in_order(&Array2::<C32>::zeros(half), order));
+            let mut sink = Counting::new(in_order(&Array2::<f32>::zeros(SHAPE), order));
+            let mut last = None;
+            let control = Control::new().on_progress(|progress| last = Some(progress));
+            let report = plan.run_through(&source, &mut scratch, &mut sink, control).unwrap();
+            agrees(plan.plan(), &report, last);
+            assert_eq!(plan.plan().passes.len(), passes);
+            let between = if passes == 3 { 2 * (half.0 * half.1 * 8) as u64 } else { 0 };
+            assert_eq!(plan.plan().scratch_bytes, between / 2);
+            assert_eq!((source.bytes(), sink.bytes()), ((BYTES / 2, 0), (0, BYTES / 2)));
+            assert_eq!(scratch.bytes(), (between, between));
+        }
+    }
+}
+
+#[test]
+fn rows_of_a_filter_that_stay_in_memory_are_neither_written_nor_read_between_the_passes() {
+    const SHAPE: (usize, usize) = (40, 16_000);
+    const BYTES: u64 = 40 * 16_000 * 8;
+    let source = random::<f32>(SHAPE, Order::C, 11);
+    let plan = |bytes| spectral_filter(&source, response).plan::<C32>(resources(bytes, 1));
+    let least = needed(plan);
+    let mut kept = 0;
+    for budget in (0..30).map(|step| least + step * BYTES / 15) {
+        let plan = plan(budget).unwrap();
+        let bytes = plan.plan().kept_bytes;
+        kept = kept.max(bytes);
+        let mut sink = Counting::new(Array2::<C32>::zeros(SHAPE));
+        let mut last = None;
+        let control = Control::new().on_progress(|progress| last = Some(progress));
+        let report = plan.run(&source, &mut sink, control).unwrap();
+        agrees(plan.plan(), &report, last);
+        let between = if plan.plan().passes.len() == 1 { 0 } else { 2 * (BYTES - bytes) };
+        assert_eq!(sink.bytes(), (between, BYTES + between));
+    }
+    assert!(kept > BYTES / 10, "{kept} bytes are kept at most, so this shows nothing");
+}
+
+#[test]
+fn a_convolution_neither_reads_nor_stores_what_is_padding() {
+    for order in ORDERS {
+        let field = in_order(&random::<f32>(SHAPE, order, 12).map(|x| x.re), order);
+        let kernel = random::<f32>((20, 33), order, 13).map(|x| x.re);
+        for (correlate, mode) in [(false, Mode::Full), (true, Mode::Same), (false, Mode::Valid)] {
+            let (source, kernel) = (Counting::new(&field), Counting::new(&kernel));
+            let request = match correlate {
+                false => fftconvolve(&source, &kernel),
+                true => fftcorrelate(&source, &kernel),
+            };
+            let request = request.mode(mode);
+            let least = needed(|bytes| request.plan::<f32>(resources(bytes, 2)));
+            for (budget, passes) in [(least, 4), (1 << 30, 2)] {
+                let before = (source.bytes().0, kernel.bytes().0);
+                let plan = request.plan::<f32>(resources(budget, 2)).unwrap();
+                assert_eq!(plan.plan().passes.len(), passes);
+                let shape = plan.output_shape();
+                let mut sink = Counting::new(in_order(&Array2::<f32>::zeros(shape), order));
+                let scratch = in_order(&Array2::<C32>::zeros(plan.scratch_shape()), order);
+                let mut scratch = Counting::new(scratch);
+                let mut last = None;
+                let control = Control::new().on_progress(|progress| last = Some(progress));
+                let report = plan.run(&source, &kernel, &mut scratch, &mut sink, control).unwrap();
+                agrees(plan.plan(), &report, last);
+                let of_kernel = kernel.bytes().0 - before.1;
+                assert_eq!((source.bytes().0 - before.0, of_kernel), (BYTES / 2, 20 * 33 * 4));
+                let written = (shape[0] * shape[1] * 4) as u64;
+                assert_eq!((sink.bytes(), sink.times()), ((0, written), (Some(0), Some(1))));
+                let moved = scratch.bytes();
+                assert_eq!(moved.0 + BYTES / 2 + of_kernel, plan.plan().bytes_read());
+                assert_eq!(moved.1 + written, plan.plan().bytes_written());
+                // The tightest plan has a row in each tile: no row of zeros is stored.
+                if passes == 4 {
+                    let row = scratch.inner.shape()[if order == Order::C { 1 } else { 0 }] * 8;
+                    let slow = usize::from(order == Order::F);
+                    let rows = [SHAPE.0, SHAPE.1][slow] + [20, 33][slow] + shape[slow];
+                    assert_eq!(moved.1, (rows * row) as u64);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_convolution_by_blocks_writes_once_and_reads_overlaps_as_often_as_the_plan_says() {
+    const SHAPE: (usize, usize) = (300, 400);
+    for order in ORDERS {
+        let field = in_order(&random::<f32>(SHAPE, order, 15).map(|x| x.re), order);
+        let kernel = random::<f32>((5, 8), order, 16).map(|x| x.re);
+        let request = fftconvolve(&field, &kernel).mode(Mode::Same);
+        let least = needed(|bytes| request.plan::<f32>(resources(bytes, 2)));
+        for budget in [least, least + (200 << 10), 1 << 30] {
+            let (source, kernel) = (Counting::new(&field), Counting::new(&kernel));
+            let plan = request.plan::<f32>(resources(budget, 2)).unwrap();
+            assert_eq!(plan.plan().passes[1].name, "blocks");
+            let mut sink = Counting::new(in_order(&Array2::<f32>::zeros(SHAPE), order));
+            let (mut scratch, mut last) = (Array2::<C32>::zeros((0, 0)), None);
+            let control = Control::new().on_progress(|progress| last = Some(progress));
+            let report = plan.run(&source, &kernel, &mut scratch, &mut sink, control).unwrap();
+            agrees(plan.plan(), &report, last);
+            assert_eq!((kernel.bytes().0, source.bytes().0), {
+                (160, plan.plan().passes[1].bytes_read)
+            });
+            let bytes = 300 * 400 * 4;
+            assert_eq!((sink.bytes(), sink.times()), ((0, bytes), (Some(0), Some(1))));
+            let read = source.bytes().0;
+            assert!(read >= bytes && read < 2 * bytes, "{read} of {bytes}");
+            assert!(budget < 1 << 30 || read == bytes, "{read} of {bytes}");
+        }
+    }
+}
+
+#[test]
+fn spectra_read_the_array_once_and_write_nothing_or_the_power() {
+    for order in ORDERS {
+        let field = in_order(&random::<f32>(SHAPE, order, 14).map(|x| x.re), order);
+        let least = needed(|bytes| power_spectrum(&field).plan::<f32>(resources(bytes, 2)));
+        for (budget, passes) in [(least, 2), (1 << 30, 1)] {
+            let source = Counting::new(&field);
+            let plan = power_spectrum(&source).plan::<f32>(resources(budget, 2)).unwrap();
+            assert_eq!(plan.plan().passes.len(), passes);
+            let mut scratch = Counting::new(Array2::<C32>::zeros(SHAPE));
+            let mut sink = Counting::new(in_order(&Array2::<f32>::zeros(SHAPE), order));
+            let mut last = None;
+            let control = Control::new().on_progress(|progress| last = Some(progress));
+            let report = plan.run(&source, &mut scratch, &mut sink, control).unwrap();
+            agrees(plan.plan(), &report, last);
+            let between = BYTES * (passes as u64 - 1);
+            assert_eq!(scratch.bytes(), (between, between));
+            assert_eq!((source.bytes(), sink.bytes()), ((BYTES / 2, 0), (0, BYTES / 2)));
+        }
+        let least = needed(|bytes| radial_spectrum(&field).plan::<f32>(resources(bytes, 2)));
+        for (budget, passes) in [(least, 2), (1 << 30, 1)] {
+            let source = Counting::new(&field);
+            let plan = radial_spectrum(&source).plan::<f32>(resources(budget, 2)).unwrap();
+            assert_eq!(plan.plan().passes.len(), passes);
+            let shape = plan.scratch_shape();
+            let mut scratch = Counting::new(Array2::<C32>::zeros(shape));
+            let mut last = None;
+            let control = Control::new().on_progress(|progress| last = Some(progress));
+            let (_, report) = plan.run(&source, &mut scratch, control).unwrap();
+            agrees(plan.plan(), &report, last);
+            let between = (shape[0] * shape[1] * 8) as u64 * (passes as u64 - 1);
+            assert_eq!((source.bytes(), scratch.bytes()), ((BYTES / 2, 0), (between, between)));
+            assert_eq!(plan.plan().scratch_bytes, between);
+        }
+    }
 }
 
 #[test]

@@ -6,8 +6,8 @@ mod support;
 use ndarray::{Array2, Ix2};
 use num_complex::Complex;
 use outcore_ops::{
-    Control, Direction, Fft, Norm, TileFft2, ToComplex, dft2_bins, fft2, ifft2, lazy, map_tiles,
-    thumbnail,
+    Control, Direction, Fft, Mode, Norm, TileFft2, ToComplex, dft2_bins, fft2, fftconvolve, ifft2,
+    lazy, map_tiles, spectral_filter, thumbnail,
 };
 use outcore_storage::{Cache, Element, FileArray, FileArrayMut, Options, Order, Window};
 use std::collections::BTreeSet;
@@ -188,4 +188,95 @@ fn pictures_and_single_frequencies_have_the_same_bits_by_every_plan() {
         assert_eq!(pictures.len(), 1);
     }
     assert_eq!(frequencies.len(), 1);
+}
+
+/// Budgets from the least on, up to what a single pass needs.
+fn budgets(least: u64) -> [u64; 4] {
+    [least, 2 << 20, 6 << 20, 256 << 20]
+}
+
+#[test]
+fn filters_have_the_same_bits_by_every_plan() {
+    let response = |f: &[f64]| Complex::from_polar(1.0 - f[0].abs(), f[1].sin());
+    let folder = folder().unwrap();
+    for order in ORDERS {
+        let complex = random::<f64>(SHAPE, order, 8);
+        let (input, real) = (folder.path().join("in.npy"), folder.path().join("real.npy"));
+        write(&input, &complex, order);
+        write(&real, &complex.map(|x| x.re), order);
+        let (mut results, mut reals) = (BTreeSet::new(), BTreeSet::new());
+        let mut passes = BTreeSet::new();
+        let plain: FileArray<f64, Ix2> = FileArray::open(&real).unwrap();
+        // Real numbers need a little more, for tables.
+        let plan = |bytes| spectral_filter(&plain, response).plan::<f64>(resources(bytes, 2));
+        for (index, budget) in budgets(needed(plan)).into_iter().enumerate() {
+            for threads in [1, 2] {
+                let options = Options::new().cache(CACHES[(index + threads) % 2]).order(order);
+                let source: FileArray<Complex<f64>, Ix2> = options.open(&input).unwrap();
+                let plan = spectral_filter(&source, response).plan(resources(budget, threads));
+                let plan = plan.unwrap();
+                passes.insert(plan.plan().passes.len());
+                let path = folder.path().join("out.npy");
+                let mut sink: FileArrayMut<Complex<f64>, Ix2> =
+                    options.create(path, SHAPE).unwrap();
+                plan.run(&source, &mut sink, Control::new()).unwrap();
+                results.insert(bits(&sink.read().unwrap()));
+                let source: FileArray<f64, Ix2> = options.open(&real).unwrap();
+                let plan = spectral_filter(&source, response).plan(resources(budget, threads));
+                let plan = plan.unwrap();
+                let mut scratch = Array2::zeros(plan.scratch_shape());
+                let mut sink = Array2::zeros(SHAPE);
+                plan.run_through(&source, &mut scratch, &mut sink, Control::new()).unwrap();
+                reals.insert(sink.iter().map(|x| x.to_bits()).collect::<Vec<_>>());
+            }
+        }
+        assert_eq!((results.len(), reals.len(), passes), (1, 1, BTreeSet::from([1, 3])));
+    }
+}
+
+#[test]
+fn convolutions_have_the_same_bits_by_every_plan() {
+    let kernel = random::<f32>((500, 77), Order::C, 9).map(|x| x.re);
+    for order in ORDERS {
+        let field = in_order(&random::<f32>(SHAPE, order, 10).map(|x| x.re), order);
+        for mode in [Mode::Full, Mode::Same, Mode::Valid] {
+            let request = fftconvolve(&field, &kernel).mode(mode);
+            let least = needed(|bytes| request.plan::<f32>(resources(bytes, 2)));
+            let (mut results, mut passes) = (BTreeSet::new(), BTreeSet::new());
+            for budget in budgets(least) {
+                for threads in [1, 2] {
+                    let plan = request.plan::<f32>(resources(budget, threads)).unwrap();
+                    passes.insert(plan.plan().passes.len());
+                    let mut scratch = Array2::zeros(plan.scratch_shape());
+                    let mut sink = Array2::zeros(plan.output_shape());
+                    plan.run(&field, &kernel, &mut scratch, &mut sink, Control::new()).unwrap();
+                    results.insert(sink.iter().map(|x| x.to_bits()).collect::<Vec<_>>());
+                }
+            }
+            assert_eq!((results.len(), passes), (1, BTreeSet::from([2, 4])), "{order} {mode:?}");
+        }
+    }
+}
+
+#[test]
+fn convolutions_by_blocks_have_the_same_bits_by_every_plan() {
+    let kernel = random::<f32>((9, 17), Order::C, 11).map(|x| x.re);
+    for order in ORDERS {
+        let field = in_order(&random::<f32>(SHAPE, order, 12).map(|x| x.re), order);
+        let request = fftconvolve(&field, &kernel);
+        let least = needed(|bytes| request.plan::<f32>(resources(bytes, 2)));
+        let (mut results, mut tiles) = (BTreeSet::new(), BTreeSet::new());
+        for budget in budgets(least) {
+            for threads in [1, 2] {
+                let plan = request.plan::<f32>(resources(budget, threads)).unwrap();
+                assert_eq!(plan.plan().passes[1].name, "blocks");
+                tiles.insert(plan.plan().passes[1].tiles);
+                let (mut scratch, mut sink) = (Array2::zeros((0, 0)), Array2::zeros((610, 1040)));
+                plan.run(&field, &kernel, &mut scratch, &mut sink, Control::new()).unwrap();
+                results.insert(sink.iter().map(|x| x.to_bits()).collect::<Vec<_>>());
+            }
+        }
+        assert_eq!(results.len(), 1, "{order}");
+        assert!(tiles.len() > 2, "the plans are too much alike: {tiles:?}");
+    }
 }

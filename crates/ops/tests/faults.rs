@@ -12,9 +12,9 @@ use ndarray::{Array2, Dimension, Ix1, Ix2, IxDyn};
 use num_complex::Complex;
 use outcore_ops::{
     AnySource, Between, Control, CumSum, Direction, Error, Expression, Norm, Report, Resources,
-    Result, SinkExt, Sum, TileFft2, Trigonometric, Variance, dct, dft2_bins, fft, fft2, histogram,
-    irfftn, lazy, map_tiles, quantile, reduce, rfftn, scan, stats, store, thumbnail,
-    transpose_in_place,
+    Result, SinkExt, Sum, TileFft2, Trigonometric, Variance, dct, dft2_bins, fft, fft2,
+    fftconvolve, histogram, irfftn, lazy, map_tiles, power_spectrum, quantile, radial_spectrum,
+    reduce, rfftn, scan, spectral_filter, stats, store, thumbnail, transpose_in_place,
 };
 use outcore_storage::{Element, FileArray, FileArrayMut, Options, Order, Output, Window, Work};
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -463,6 +463,94 @@ fn transforms() -> Vec<Case> {
     ]
 }
 
+/// Filters and convolutions, with what lies between their passes in all places.
+fn spectral() -> Vec<Case> {
+    let response = |f: &[f64]| C64::new((f[0] * f[1]).cos(), 0.0);
+    let filter = fitted(|resources| spectral_filter(&complex(), response).plan::<C64>(resources));
+    assert_eq!((filter.plan().passes.len(), filter.plan().kept_bytes), (3, 0), "{filter}");
+    let of_reals =
+        || fitted(|resources| spectral_filter(&reals(), response).plan::<f64>(resources));
+    let (in_sink, in_scratch) = (of_reals(), of_reals());
+    let kernel = || random::<f64>((30, 100), Order::C, 3).map(|x| x.re);
+    let convolution = fitted(|resources| fftconvolve(&reals(), &kernel()).plan::<f64>(resources));
+    assert_eq!(convolution.plan().passes.len(), 4, "{convolution}");
+    let at_once = fftconvolve(&reals(), &kernel()).plan::<f64>(resources(16 << 20, 2)).unwrap();
+    assert_eq!(at_once.plan().passes.len(), 2, "{at_once}");
+    let small = || random::<f64>((3, 9), Order::C, 4).map(|x| x.re);
+    let by_blocks = fitted(|resources| fftconvolve(&reals(), &small()).plan::<f64>(resources));
+    assert_eq!(by_blocks.plan().passes[1].name, "blocks", "{by_blocks}");
+    let power = fitted(|resources| power_spectrum(&reals()).plan::<f64>(resources));
+    let rings = fitted(|resources| radial_spectrum(&reals()).plan::<f64>(resources));
+    assert_eq!((power.plan().passes.len(), rings.plan().passes.len()), (2, 2));
+    let shape = Ix2(SHAPE.0, SHAPE.1);
+    vec![
+        case("filter", COMPLEX, true, move |disk| {
+            let source = disk.source(COMPLEX);
+            disk.write(&source, shape, |sink, control| filter.run(&source, sink, control))
+        }),
+        case("filter through scratch, of a bad sink", REALS, true, move |disk| {
+            let source = disk.source(REALS);
+            disk.write::<_, f64, _>(&source, shape, |sink, control| {
+                let between = in_sink.scratch_shape();
+                let scratch = sink.inner.scratch::<C64, _>(between, &Options::new())?;
+                let mut scratch = disk.slow(scratch);
+                in_sink.run_through(&source, &mut scratch, sink, control)
+            })
+        }),
+        case("filter through bad scratch", REALS, true, move |disk| {
+            let source = disk.source(REALS);
+            let mut calls = [0; 4];
+            let ran = disk.write::<_, f64, _>(&source, shape, |sink, control| {
+                (sink.fail_write, sink.fail_read, sink.fail_sync) = (None, None, None);
+                let between = in_scratch.scratch_shape();
+                let scratch = sink.inner.scratch::<C64, _>(between, &Options::new())?;
+                let path = scratch.path().to_owned();
+                let mut scratch = disk.sink(scratch, path);
+                let result = in_scratch.run_through(&source, &mut scratch, sink, control);
+                calls = [0, scratch.calls().1, scratch.calls().0, scratch.syncs()];
+                result
+            });
+            calls[0] = ran.calls[0];
+            Ran { calls, ..ran }
+        }),
+        case("convolution", REALS, true, move |disk| {
+            let source = disk.source(REALS);
+            disk.write::<_, f64, _>(&source, convolution.output_shape(), |sink, control| {
+                let between = convolution.scratch_shape();
+                let scratch = sink.inner.scratch::<C64, _>(between, &Options::new())?;
+                let mut scratch = disk.slow(scratch);
+                convolution.run(&source, &kernel(), &mut scratch, sink, control)
+            })
+        }),
+        case("convolution by blocks", REALS, true, move |disk| {
+            let source = disk.source(REALS);
+            disk.write::<_, f64, _>(&source, by_blocks.output_shape(), |sink, control| {
+                let mut scratch = Array2::zeros((0, 0));
+                by_blocks.run(&source, &small(), &mut scratch, sink, control)
+            })
+        }),
+        case("power spectrum", REALS, true, move |disk| {
+            let source = disk.source(REALS);
+            disk.write::<_, f64, _>(&source, shape, |sink, control| {
+                let mut scratch = sink.inner.scratch::<C64, _>(SHAPE, &Options::new())?;
+                power.run(&source, &mut scratch, sink, control)
+            })
+        }),
+        case("radial spectrum", REALS, false, move |disk| {
+            let source = disk.source(REALS);
+            let mut scratch = Array2::<C64>::zeros(rings.scratch_shape());
+            read(&source, rings.run(&source, &mut scratch, Control::new()).map(|(found, _)| found))
+        }),
+        case("convolution at once", REALS, false, move |disk| {
+            let source = disk.source(REALS);
+            disk.write::<_, f64, _>(&source, at_once.output_shape(), |sink, control| {
+                let mut scratch = Array2::zeros((0, 0));
+                at_once.run(&source, &kernel(), &mut scratch, sink, control)
+            })
+        }),
+    ]
+}
+
 /// Transforms from real numbers and to them, and along an axis.
 fn transforms_of_reals() -> Vec<Case> {
     let half = Ix2(SHAPE.0, SHAPE.1 / 2 + 1);
@@ -617,6 +705,7 @@ fn folder() -> tempfile::TempDir {
 #[test]
 fn no_fault_hangs_is_hidden_or_leaves_anything() {
     let all = elementwise().into_iter().chain(transforms()).chain(transforms_of_reals());
+    let all = all.chain(spectral());
     for case in all.chain(along_axes()).chain(summaries()) {
         within(LIMIT, move || {
             let folder = folder();

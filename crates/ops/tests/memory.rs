@@ -5,12 +5,13 @@
 
 mod support;
 
-use ndarray::{Array2, ArrayD, Ix2, IxDyn, Slice};
+use ndarray::{Array2, ArrayD, Dimension, Ix2, IxDyn, Slice};
 use num_complex::Complex;
 use outcore_ops::{
     AnySource, Control, CumSum, Direction, Error, Expression, Norm, Real, Resources, SinkExt,
-    TileFft2, ToComplex, Trigonometric, Variance, dct, dft2_bins, fft, fft2, fftn, ifftn, irfftn,
-    lazy, map_tiles, reduce, rfftn, scan, store, thumbnail, transpose_in_place,
+    TileFft2, ToComplex, Trigonometric, Variance, dct, dft2_bins, fft, fft2, fftconvolve, fftn,
+    ifftn, irfftn, lazy, map_tiles, power_spectrum, radial_spectrum, reduce, rfftn, scan,
+    spectral_filter, store, thumbnail, transpose_in_place,
 };
 use outcore_storage::{
     Cache, Element, FileArray, FileArrayMut, Options, Order, Sink, Source, Stored,
@@ -503,6 +504,76 @@ fn transforms_keep_to(folder: &Path, shape: (usize, usize)) {
             plan.run_through(&wide, &mut scratch, &mut sink, Control::new()).unwrap();
         },
     );
+}
+
+/// Checks the same of filters and convolutions.
+fn spectral_work_keeps_to(folder: &Path, shape: (usize, usize), options: &Options) {
+    let of = |name: &str, shape| file::<f32>(folder, name, shape, options);
+    let complex = |name: &str, shape| file::<Complex<f32>>(folder, name, shape, options);
+    let response = |f: &[f64]| Complex::from(if f[0].abs() < 0.25 { 1.0_f32 } else { 0.0 });
+    let (real, wide) = (of("real.npy", shape), complex("wide.npy", shape));
+    keeps_to(
+        "filter",
+        shape,
+        |resources| spectral_filter(&wide, response).plan::<Complex<f32>>(resources),
+        |plan| drop(plan.run(&wide, &mut complex("out.npy", shape), Control::new()).unwrap()),
+    );
+    keeps_to(
+        "filter of real numbers",
+        shape,
+        |resources| spectral_filter(&real, response).plan::<f32>(resources),
+        |plan| {
+            let between = plan.scratch_shape().into_pattern();
+            let (mut scratch, mut out) = (complex("scratch.npy", between), of("out.npy", shape));
+            plan.run_through(&real, &mut scratch, &mut out, Control::new()).unwrap();
+        },
+    );
+    keeps_to(
+        "power spectrum",
+        shape,
+        |resources| power_spectrum(&real).plan::<f32>(resources),
+        |plan| {
+            let (mut scratch, mut out) = (complex("scratch.npy", shape), of("out.npy", shape));
+            plan.run(&real, &mut scratch, &mut out, Control::new()).unwrap();
+        },
+    );
+    keeps_to(
+        "radial spectrum",
+        shape,
+        |resources| radial_spectrum(&real).plan::<f32>(resources),
+        |plan| {
+            let mut scratch = complex("scratch.npy", plan.scratch_shape().into_pattern());
+            drop(plan.run(&real, &mut scratch, Control::new()).unwrap());
+        },
+    );
+    for kernel in [(shape.0.min(200), shape.1 / 3 + 1), (5, 7)] {
+        let kernel = of("kernel.npy", kernel);
+        keeps_to(
+            "convolution",
+            shape,
+            |resources| fftconvolve(&real, &kernel).plan::<f32>(resources),
+            |plan| {
+                let between = plan.scratch_shape().into_pattern();
+                let mut scratch = complex("scratch.npy", between);
+                let mut out = of("out.npy", plan.output_shape().into_pattern());
+                plan.run(&real, &kernel, &mut scratch, &mut out, Control::new()).unwrap();
+            },
+        );
+    }
+}
+
+#[test]
+fn filters_and_convolutions_stay_within_the_budget() {
+    let _alone = alone();
+    let folder = folder().unwrap();
+    for (shape, order, cache) in [
+        ((512, 1024), Order::C, Cache::Use),
+        ((1009, 1013), Order::F, Cache::Bypass),
+        ((3000, 40), Order::C, Cache::Bypass),
+        ((40, 3000), Order::C, Cache::Use),
+    ] {
+        spectral_work_keeps_to(folder.path(), shape, &Options::new().order(order).cache(cache));
+    }
 }
 
 #[test]

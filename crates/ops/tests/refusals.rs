@@ -6,9 +6,9 @@ mod support;
 use ndarray::{Array, Array2, Array3, ArrayD, Dimension, Ix2, Ix3, IxDyn};
 use num_complex::Complex;
 use outcore_ops::{
-    Budget, Control, Direction, Error, Norm, Plan, Resources, SinkExt, TileFft2, Trigonometric,
-    dct, dft2_bins, fft, fft2, fftn, idct, ifft2, ifftn, irfft, irfftn, map_tiles, rfft, rfftn,
-    thumbnail,
+    Budget, Control, Direction, Error, Mode, Norm, Plan, Resources, SinkExt, TileFft2,
+    Trigonometric, dct, dft2_bins, fft, fft2, fftconvolve, fftn, idct, ifft2, ifftn, irfft, irfftn,
+    map_tiles, power_spectrum, radial_spectrum, rfft, rfftn, spectral_filter, thumbnail,
 };
 use outcore_storage::{Layout, Order, Rolled, Stored};
 use proptest::prelude::*;
@@ -202,6 +202,41 @@ proptest! {
     }
 
     #[test]
+    fn the_smallest_budget_of_spectral_work_is_sufficient_and_one_byte_less_is_not(
+        (shape, kernel) in ((length(), length()), (1_usize..200, 1_usize..3000)),
+        orders in [prop::sample::select(&ORDERS[..]), prop::sample::select(&ORDERS[..])],
+        threads in 1_usize..5,
+    ) {
+        let (source, kernel) = (Imaginary::new(shape, orders[0], 4), Imaginary::new(kernel, orders[1], 4));
+        let filter = |bytes| {
+            spectral_filter(&source, |_: &[f64]| C32::default()).plan::<f32>(resources(bytes, threads))
+        };
+        let least = needed(filter);
+        prop_assert!(filter(least).unwrap().plan().memory() <= least);
+        let text = sentence(&filter(least - 1).unwrap_err());
+        prop_assert!(text.contains(&format!("({least} bytes)")), "{}", text);
+        let named = format!("spectral_filter of {:?}", [shape.0, shape.1]);
+        prop_assert!(text.starts_with(&named), "{}", text);
+        let rings = |bytes| radial_spectrum(&source).plan::<f32>(resources(bytes, threads));
+        let least = needed(rings);
+        prop_assert!(rings(least).unwrap().plan().memory() <= least);
+        prop_assert!(rings(least - 1).is_err());
+        let power = |bytes| power_spectrum(&source).plan::<f32>(resources(bytes, threads));
+        let least = needed(power);
+        prop_assert!(power(least).unwrap().plan().memory() <= least);
+        let text = sentence(&power(least - 1).unwrap_err());
+        prop_assert!(text.starts_with("power_spectrum of "), "{}", text);
+        let request = fftconvolve(&source, &kernel).mode(Mode::Same);
+        let convolution = |bytes| request.plan::<C32>(resources(bytes, threads));
+        let least = needed(convolution);
+        let plan = convolution(least).unwrap();
+        prop_assert!(plan.plan().memory() <= least);
+        prop_assert!(plan.plan().passes.iter().all(|pass| pass.tiles > 0 && pass.slots > 0));
+        let text = sentence(&convolution(least - 1).unwrap_err());
+        prop_assert!(text.contains(&format!("({least} bytes)")), "{}", text);
+    }
+
+    #[test]
     fn the_smallest_budget_of_tiles_is_sufficient_and_one_byte_less_is_not(
         shape in (length(), length()),
         tile in (length(), length()),
@@ -284,6 +319,47 @@ fn arrays_of_another_shape_are_refused_and_left_alone() {
     refused(&tiles.run(&planned, &mut bad, |_, _, _| (), Control::new()).unwrap_err());
     refused(&tiles.run_in_place(&mut bad, |_, _| (), Control::new()).unwrap_err());
     assert_eq!((good.bytes(), bad.bytes()), ((0, 0), (0, 0)));
+}
+
+#[test]
+fn filters_and_convolutions_refuse_what_they_cannot_do_by_one_sentence() {
+    let refused = |error: Error, parts: &[&str]| {
+        let text = sentence(&error);
+        assert!(matches!(error, Error::Shape(_)), "{text}");
+        assert!(parts.iter().all(|part| text.contains(part)), "{text}");
+    };
+    let budget = Budget::new(1 << 20);
+    let of = |rows, columns| Array2::<f64>::zeros((rows, columns));
+    let (field, none) = (of(6, 8), of(0, 5));
+    let one = |_: &[f64]| Complex::new(1.0, 0.0);
+    let filter = |array, axes: &[usize]| {
+        spectral_filter(array, one).axes(axes).plan::<f64>(budget).unwrap_err()
+    };
+    refused(filter(&none, &[0, 1]), &["axis 0 has length 0", "[0, 5]"]);
+    refused(filter(&field, &[2]), &["no axis 2", "[6, 8]"]);
+    refused(filter(&field, &[1, 1]), &["axis 1 is named twice"]);
+    let convolution = |kernel: &Array2<f64>, mode| {
+        fftconvolve(&field, kernel).mode(mode).plan::<f64>(budget).unwrap_err()
+    };
+    refused(convolution(&none, Mode::Full), &["axis 0 has length 0", "[6, 8]", "[0, 5]"]);
+    refused(convolution(&of(7, 3), Mode::Valid), &["[6, 8]", "[7, 3]", "mode valid"]);
+    let (cube, flat) = (Array3::<f64>::zeros((2, 2, 2)).into_dyn(), field.clone().into_dyn());
+    let error = fftconvolve(&cube, &flat).plan::<f64>(budget).unwrap_err();
+    refused(error, &["as many axes", "[2, 2, 2]", "[6, 8]"]);
+    let plan = fftconvolve(&field, &of(2, 2)).plan::<f64>(budget).unwrap();
+    let (mut scratch, mut sink) = (Array2::zeros((0, 0)), of(7, 9));
+    let error = plan.run(&field, &of(2, 3), &mut scratch, &mut sink, Control::new()).unwrap_err();
+    refused(error, &["[2, 3]", "[2, 2]"]);
+    let error =
+        plan.run(&field, &of(2, 2), &mut scratch, &mut of(6, 8), Control::new()).unwrap_err();
+    refused(error, &["[6, 8]", "[7, 9]"]);
+    let least = needed(|bytes| fftconvolve(&field, &of(2, 2)).plan::<f64>(resources(bytes, 1)));
+    let plan = fftconvolve(&field, &of(2, 2)).plan::<f64>(resources(least, 1)).unwrap();
+    if plan.plan().scratch_bytes > 0 {
+        let error =
+            plan.run(&field, &of(2, 2), &mut scratch, &mut sink, Control::new()).unwrap_err();
+        refused(error, &["[0, 0]"]);
+    }
 }
 
 #[test]

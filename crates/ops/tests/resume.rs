@@ -7,8 +7,8 @@ use ndarray::{Array, Array2, ArrayD, ArrayView, ArrayViewMut, Dimension, Ix2, Ix
 use num_complex::Complex;
 use outcore_ops::{
     ArgExtremum, Budget, Control, CumExtremum, CumSum, Error, FftPlan, Plan, Report, SinkExt,
-    Trigonometric, Variance, dct, fft, fft2, fftn, ifftn, irfftn, lazy, map_tiles, quantile,
-    reduce, rfftn, scan, store,
+    Trigonometric, Variance, dct, fft, fft2, fftconvolve, fftn, ifftn, irfftn, lazy, map_tiles,
+    quantile, reduce, rfftn, scan, spectral_filter, store,
 };
 use outcore_storage::{
     Element, ErrorKind, FileArrayMut, FileInfo, Journal, Layout, Options, Order, Output, Runs,
@@ -600,6 +600,37 @@ fn lanes_longer_than_the_budget_go_on() {
         let case = Case { name: "a long lane", shape: IxDyn(&[LONG]), run: &run };
         case.survives_some(6, if kept { 0 } else { 4 });
     }
+}
+
+#[test]
+fn filters_and_convolutions_go_on_in_any_pass() {
+    let response = |f: &[f64]| C64::new((f[0] * 3.0 + f[1]).cos(), 0.0);
+    let source = random::<f64>((40, 60), Order::C, 12);
+    let filter = |bytes| spectral_filter(&source, response).plan::<C64>(resources(bytes, 2));
+    let plan = filter(support::needed(filter)).unwrap();
+    assert_eq!((plan.plan().passes.len(), plan.plan().kept_bytes), (3, 0));
+    let run = |sink: &mut Dying<C64, Ix2>, control: Control<'_>| plan.run(&source, sink, control);
+    Case { name: "filter", shape: Ix2(40, 60), run: &run }.check();
+
+    let source = support::in_order(&source.map(|x| x.re), Order::F);
+    let filter = |bytes| spectral_filter(&source, response).plan::<f64>(resources(bytes, 2));
+    let plan = filter(support::needed(filter)).unwrap();
+    let through = Options::new().order(Order::F);
+    let run = |sink: &mut Dying<f64, Ix2>, control: Control<'_>| {
+        let mut scratch = sink.output.scratch::<C64, _>(plan.scratch_shape(), &through)?;
+        plan.run_through(&source, &mut scratch, sink, control)
+    };
+    Case { name: "filter of real numbers", shape: Ix2(40, 60), run: &run }.check();
+
+    let kernel = random::<f64>((9, 50), Order::C, 13).map(|x| x.re);
+    let convolution = |bytes| fftconvolve(&source, &kernel).plan::<f64>(resources(bytes, 2));
+    let plan = convolution(support::needed(convolution)).unwrap();
+    assert_eq!(plan.plan().passes.len(), 4);
+    let run = |sink: &mut Dying<f64, Ix2>, control: Control<'_>| {
+        let mut scratch = sink.output.scratch::<C64, _>(plan.scratch_shape(), &through)?;
+        plan.run(&source, &kernel, &mut scratch, sink, control)
+    };
+    Case { name: "convolution", shape: plan.output_shape(), run: &run }.check();
 }
 
 #[test]

@@ -20,7 +20,7 @@ pub struct MapSource<S, A, F> {
 }
 
 impl<S, A, F> MapSource<S, A, F> {
-    pub(super) fn new(source: S, f: F) -> Self {
+    pub(crate) fn new(source: S, f: F) -> Self {
         Self { source, f, element: PhantomData }
     }
 }

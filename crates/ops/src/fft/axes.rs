@@ -9,7 +9,7 @@
 
 use ndarray::{Dimension, IxDyn};
 use num_complex::Complex;
-use outcore_storage::{Element, Layout, Stored};
+use outcore_storage::{Element, Layout, Order, Stored};
 
 use crate::fourier::{Direction, Real};
 use crate::grouped::Groups;
@@ -93,6 +93,11 @@ impl Axes {
         self.groups.iter().position(|group| group.contains(&axis))
     }
 
+    /// The axis that a place is, if it is a single one.
+    pub(crate) fn axis(&self, place: usize) -> Option<usize> {
+        self.groups.get(place).filter(|group| group.len() == 1).map(|group| group[0])
+    }
+
     /// An array with places for axes.
     pub(crate) fn places<D: Dimension>(&self, layout: &Layout<D>) -> Groups {
         Groups::of(layout, self.groups.clone())
@@ -155,6 +160,12 @@ impl Axes {
         }
         all
     }
+}
+
+/// The layout of an array with places for axes.
+pub(crate) fn layout(axes: &Axes, element_bytes: usize, offset: u64) -> Layout<IxDyn> {
+    Layout::new(dim(axes.lens()), Order::C, element_bytes, offset)
+        .expect("an array with as many elements exists")
 }
 
 /// The elements between neighbours along an axis of a tile in C order.

@@ -20,6 +20,7 @@
 
 use ndarray::{ArrayViewD, ArrayViewMutD, IxDyn};
 use outcore_storage::{Element, Order, Source, Stored, Window};
+use rayon::prelude::*;
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
@@ -240,12 +241,26 @@ impl<'a, T: Element> Between<'a, T> {
 
     /// Writes a tile of whole columns; returns the number of elements that left memory.
     pub(crate) fn write_columns(&self, tile: usize, elements: &[T], io: &Io) -> Result<u64> {
+        self.write_columns_of(tile, elements, io, &|_| true)
+    }
+
+    /// The same for the row tiles that are wanted alone.
+    pub(crate) fn write_columns_of(
+        &self,
+        tile: usize,
+        elements: &[T],
+        io: &Io,
+        wanted: &(dyn Fn(usize) -> bool + Sync),
+    ) -> Result<u64> {
         let (matrix, columns) = self.cuts.columns(tile);
         let first = matrix * self.cuts.rows.len();
         let begin = self.finished.clamp(first, first + self.cuts.rows.len());
         let count = first + self.cuts.rows.len() - begin;
         io.each(count, |row_tile| {
             let row_tile = begin + row_tile;
+            if !wanted(row_tile) {
+                return Ok(());
+            }
             let (_, rows) = self.cuts.rows(row_tile);
             let block = &elements[rows.start * columns.len()..rows.end * columns.len()];
             if let Some(kept) = row_tile.checked_sub(self.cuts.kept_from) {
@@ -265,8 +280,78 @@ impl<'a, T: Element> Between<'a, T> {
             Ok(())
         })?;
         let end = (first + self.cuts.rows.len()).min(self.cuts.kept_from).max(begin);
-        let rows = self.cuts.rows_before(end) - self.cuts.rows_before(begin);
+        let rows: usize = (begin..end)
+            .filter(|&tile| wanted(tile))
+            .map(|tile| self.cuts.rows(tile).1.len())
+            .sum();
         Ok((rows * columns.len()) as u64)
+    }
+
+    /// Reads a tile of whole columns, as [`write_columns`](Self::write_columns) writes it; what is in no
+    /// row tile that is wanted is zero. Returns the number of elements that came from outside memory.
+    pub(crate) fn read_columns(
+        &self,
+        tile: usize,
+        elements: &mut [T],
+        io: &Io,
+        wanted: &(dyn Fn(usize) -> bool + Sync),
+    ) -> Result<u64> {
+        let (matrix, columns) = self.cuts.columns(tile);
+        let first = matrix * self.cuts.rows.len();
+        let tile_len = elements.len();
+        let block = |(number, block): (usize, &mut [T])| {
+            if wanted(first + number) {
+                return self.read_block(first + number, columns.start, block, tile_len, io);
+            }
+            block.fill(T::default());
+            Ok(0)
+        };
+        // All row tiles but the last are of one height.
+        let blocks = elements.par_chunks_mut(self.cuts.rows.height * columns.len());
+        io.run(|| blocks.enumerate().map(block).try_reduce(|| 0, |one, other| Ok(one + other)))
+    }
+
+    /// Reads the block of a row tile that begins at a column, a part of a tile of so many elements.
+    fn read_block(
+        &self,
+        row_tile: usize,
+        column: usize,
+        block: &mut [T],
+        tile_len: usize,
+        io: &Io,
+    ) -> Result<u64> {
+        let (_, rows) = self.cuts.rows(row_tile);
+        let (begin, len) = (column * rows.len(), block.len());
+        if let Some(kept) = row_tile.checked_sub(self.cuts.kept_from) {
+            let tile = self.kept[kept].lock().unwrap_or_else(PoisonError::into_inner);
+            block.copy_from_slice(&tile[begin..begin + len]);
+            return Ok(0);
+        }
+        let mut rest = block;
+        for window in self.windows(row_tile, begin, len) {
+            let (now, later) = rest.split_at_mut(window.len());
+            let view = ArrayViewMutD::from_shape(window.shape.clone(), now);
+            let view = view.expect("as many as the window has");
+            io.read_part(self.store, &window, view, Order::C, tile_len)?;
+            rest = later;
+        }
+        Ok(len as u64)
+    }
+
+    /// Writes a row tile in blocks; returns the number of elements that left memory.
+    pub(crate) fn write_rows(&self, tile: usize, blocks: &[T], io: &Io) -> Result<u64> {
+        if let Some(kept) = tile.checked_sub(self.cuts.kept_from) {
+            *self.kept[kept].lock().unwrap_or_else(PoisonError::into_inner) = blocks.to_vec();
+            return Ok(0);
+        }
+        let mut rest = blocks;
+        for window in self.windows(tile, 0, blocks.len()) {
+            let (now, later) = rest.split_at(window.len());
+            let view = ArrayViewD::from_shape(window.shape.clone(), now);
+            io.write(self.store, &window, view.expect("as many as the window has"), Order::C)?;
+            rest = later;
+        }
+        Ok(blocks.len() as u64)
     }
 
     /// Reads a row tile as it lies; returns the number of elements that came from outside memory.
@@ -298,6 +383,19 @@ impl<'a, T: Element> Between<'a, T> {
             to[columns].copy_from_slice(&block[begin..begin + len]);
             rest = later;
         }
+    }
+
+    /// Takes the rows of a tile apart into blocks, on all threads of the current pool.
+    pub(crate) fn scatter_rows(&self, count: usize, rows: &[T], blocks: &mut [T]) {
+        let Cuts { len, width, .. } = *self.cuts;
+        // All tiles of columns but the last are of one width.
+        let blocks = blocks.par_chunks_mut(count * width).enumerate();
+        blocks.for_each(|(tile, block)| {
+            let columns = block.len() / count;
+            for (to, row) in block.chunks_mut(columns).zip(rows.chunks(len)) {
+                to.copy_from_slice(&row[tile * width..tile * width + columns]);
+            }
+        });
     }
 }
 

@@ -36,11 +36,11 @@ pub(crate) struct Blocks {
 /// What a disk transfers at least.
 const SECTOR_BYTES: u64 = 512;
 /// A tile of rows: runs that are longer get no faster.
-const ROWS_BYTES: u64 = 16 << 20;
+pub(crate) const ROWS_BYTES: u64 = 16 << 20;
 /// The part of all rows that is worth keeping in memory.
-const WORTH_KEEPING: usize = 16;
+pub(crate) const WORTH_KEEPING: usize = 16;
 /// What a row tile that is kept in memory holds besides its elements.
-const KEPT_TILE_BYTES: u64 = 64;
+pub(crate) const KEPT_TILE_BYTES: u64 = 64;
 
 impl BlockRequest<'_> {
     /// The blocks whose transfers take the least time; `None` if the smallest exceed the limit. Wide
@@ -130,16 +130,9 @@ impl BlockRequest<'_> {
         (self.matrices * self.rows - cuts.stored_rows()) as u64 * cuts.len as u64 * self.element
     }
 
-    /// The width of tiles of at most so many columns, for row tiles of a height: as even as possible,
-    /// in multiples of what makes whole rows of a block, which then is a single window; or of sectors, so
-    /// that every run begins at the same distance from one.
+    /// The width of tiles of at most so many columns, for row tiles of a height.
     fn even(&self, most: usize, height: usize) -> usize {
-        let sector = usize::try_from(SECTOR_BYTES / self.read.max(1)).expect("few elements").max(1);
-        let sectors = self.len.is_multiple_of(sector).then_some(sector);
-        let quanta = [Some(self.len / gcd(self.len, height)), sectors];
-        let quantum = quanta.into_iter().flatten().find(|&quantum| most >= quantum).unwrap_or(1);
-        let even = self.len.div_ceil(self.len.div_ceil(most / quantum * quantum));
-        even.next_multiple_of(quantum).min(self.len)
+        even_width(self.len, most, height, self.read)
     }
 
     /// The two passes, and what each costs.
@@ -179,8 +172,20 @@ impl BlockRequest<'_> {
     }
 }
 
+/// The width of tiles of at most so many of `len` columns, for row tiles of a height: as even as possible,
+/// in multiples of what makes whole rows of a block, which then is a single window; or of sectors, so that
+/// every run begins at the same distance from one. Elements have so many bytes where they are read.
+pub(crate) fn even_width(len: usize, most: usize, height: usize, element_bytes: u64) -> usize {
+    let sector = usize::try_from(SECTOR_BYTES / element_bytes.max(1)).expect("few elements").max(1);
+    let sectors = len.is_multiple_of(sector).then_some(sector);
+    let quanta = [Some(len / gcd(len, height)), sectors];
+    let quantum = quanta.into_iter().flatten().find(|&quantum| most >= quantum).unwrap_or(1);
+    let even = len.div_ceil(len.div_ceil(most / quantum * quantum));
+    even.next_multiple_of(quantum).min(len)
+}
+
 /// A number, its half, the half of that, down to 1; nothing if it is 0.
-fn halvings(from: usize) -> impl Iterator<Item = usize> {
+pub(crate) fn halvings(from: usize) -> impl Iterator<Item = usize> {
     std::iter::successors(Some(from), |n| Some(n / 2)).take_while(|&n| n > 0)
 }
 

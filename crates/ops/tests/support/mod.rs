@@ -7,6 +7,7 @@ pub(crate) mod double_double;
 pub(crate) mod numpy;
 #[path = "../../../../tests/support/python.rs"]
 pub(crate) mod python;
+pub(crate) mod spectral;
 pub(crate) mod watch;
 
 use ndarray::{Array, Array2, ArrayD, Dimension, Ix2, IxDyn, ShapeBuilder};
