@@ -30,6 +30,8 @@ struct Cli {
 enum Command {
     Info(commands::info::Args),
     Fft2(commands::fft2::Args),
+    Convolve(commands::convolve::Args),
+    Spectrum(commands::spectrum::Args),
     Eval(commands::eval::Args),
     Convert(commands::convert::Args),
     Reduce(commands::reduce::Args),
@@ -64,6 +66,8 @@ fn run(command: Command) -> job::Outcome<()> {
     match command {
         Command::Info(args) => commands::info::run(&args),
         Command::Fft2(args) => commands::fft2::run(&args),
+        Command::Convolve(args) => commands::convolve::run(&args),
+        Command::Spectrum(args) => commands::spectrum::run(&args),
         Command::Eval(args) => commands::eval::run(&args),
         Command::Convert(args) => commands::convert::run(&args),
         Command::Reduce(args) => commands::reduce::run(&args),

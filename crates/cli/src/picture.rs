@@ -24,7 +24,9 @@
 mod axis;
 mod bars;
 mod canvas;
+mod chart;
 mod colour;
+mod line;
 mod plot;
 
 use embedded_graphics::prelude::Size;
@@ -35,6 +37,7 @@ use std::path::Path;
 
 pub(crate) use bars::Bars;
 use canvas::{Canvas, Style};
+pub(crate) use line::Line;
 use plot::{CAPTION, MARGIN, Plot, USUAL, point};
 
 /// One array of a picture.
