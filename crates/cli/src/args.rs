@@ -15,7 +15,7 @@ use crate::element::with_element;
 use crate::job::Outcome;
 
 /// What a file without a header holds.
-#[derive(Clone, Debug, Args)]
+#[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Raw input (without a header)")]
 pub(crate) struct RawArgs {
     /// Element type: f4, c8, i2, u1, b1, float64 ...; with < or > in front for the byte order

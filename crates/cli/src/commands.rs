@@ -1,6 +1,7 @@
 //! The commands, one file each.
 
 pub(crate) mod convert;
+pub(crate) mod convolve;
 pub(crate) mod demo;
 pub(crate) mod disk;
 pub(crate) mod eval;
@@ -11,6 +12,7 @@ pub(crate) mod info;
 pub(crate) mod quantile;
 pub(crate) mod reduce;
 pub(crate) mod scan;
+pub(crate) mod spectrum;
 pub(crate) mod stats;
 pub(crate) mod transpose;
 pub(crate) mod view;

@@ -1,5 +1,13 @@
 //! The one place where a type that is known at run time becomes a type of the program.
 
+use ndarray::IxDyn;
+use num_complex::Complex;
+use outcore_ops::{Signal, ToComplex, lazy};
+use outcore_storage::{DType, FileInfo, Source};
+
+use crate::args::RawArgs;
+use crate::job::Outcome;
+
 /// Evaluates an expression with a type parameter standing for the type of a [`DType`] value. Real
 /// numbers, including `bool`, and complex numbers have an expression each.
 ///
@@ -125,3 +133,102 @@ macro_rules! with_wide {
 }
 
 pub(crate) use with_wide;
+
+/// Evaluates an expression with a type parameter standing for the numbers that transforms of files are
+/// computed in: `f32` or `f64`, and complex if one of the files is.
+macro_rules! with_signal {
+    ($infos:expr, $A:ident => $body:expr) => {{
+        use outcore_storage::DType;
+        match crate::element::signal_type($infos) {
+            DType::ComplexF32 => {
+                type $A = num_complex::Complex<f32>;
+                $body
+            }
+            DType::ComplexF64 => {
+                type $A = num_complex::Complex<f64>;
+                $body
+            }
+            DType::F32 => {
+                type $A = f32;
+                $body
+            }
+            _ => {
+                type $A = f64;
+                $body
+            }
+        }
+    }};
+}
+
+pub(crate) use with_signal;
+
+/// The type of numbers that hold those of several files, as [`ToComplex`](outcore_ops::ToComplex) has it:
+/// what is narrower than 32 bits becomes `f32`.
+pub(crate) fn signal_type(infos: &[&FileInfo]) -> DType {
+    let is_wide = |dtype: DType| {
+        let bytes = if dtype.is_complex() { dtype.bytes() / 2 } else { dtype.bytes() };
+        bytes == 8 || matches!(dtype, DType::I32 | DType::U32)
+    };
+    let complex = infos.iter().any(|info| info.dtype.is_complex());
+    let wide = infos.iter().any(|info| is_wide(info.dtype));
+    match (complex, wide) {
+        (false, false) => DType::F32,
+        (false, true) => DType::F64,
+        (true, false) => DType::ComplexF32,
+        (true, true) => DType::ComplexF64,
+    }
+}
+
+/// Opens a file as a source of another type of numbers, which holds those of the file.
+pub(crate) fn open_signal<A: Signal + Parts>(
+    raw: &RawArgs,
+    info: &FileInfo,
+) -> Outcome<Box<dyn Source<A, IxDyn>>> {
+    if info.dtype == A::DTYPE {
+        return Ok(Box::new(raw.open::<A, IxDyn>(info)?));
+    }
+    with_element!(info.dtype,
+        real T => {
+            let file = raw.open::<T, IxDyn>(info)?;
+            Ok(Box::new(lazy(file).map(|x: T| A::of_parts(x.to_complex().re.into(), 0.0))))
+        },
+        complex T => {
+            let file = raw.open::<T, IxDyn>(info)?;
+            Ok(Box::new(lazy(file).map(|x: T| A::of_parts(x.re.into(), x.im.into()))))
+        }
+    )
+}
+
+/// A number made of parts in double precision.
+pub(crate) trait Parts {
+    fn of_parts(re: f64, im: f64) -> Self;
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "single precision is for what fits it")]
+mod parts {
+    use super::{Complex, Parts};
+
+    impl Parts for f32 {
+        fn of_parts(re: f64, _: f64) -> Self {
+            re as Self
+        }
+    }
+
+    impl Parts for f64 {
+        fn of_parts(re: f64, _: f64) -> Self {
+            re
+        }
+    }
+
+    impl Parts for Complex<f32> {
+        fn of_parts(re: f64, im: f64) -> Self {
+            Self::new(re as f32, im as f32)
+        }
+    }
+
+    impl Parts for Complex<f64> {
+        fn of_parts(re: f64, im: f64) -> Self {
+            Self::new(re, im)
+        }
+    }
+}

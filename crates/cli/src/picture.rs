@@ -24,7 +24,9 @@
 mod axis;
 mod bars;
 mod canvas;
+mod chart;
 mod colour;
+mod line;
 mod plot;
 mod terminal;
 
@@ -36,6 +38,7 @@ use std::path::Path;
 
 pub(crate) use bars::Bars;
 use canvas::{Canvas, Style};
+pub(crate) use line::Line;
 pub(crate) use plot::pixels;
 use plot::{CAPTION, MARGIN, Plot, USUAL, point};
 pub(crate) use terminal::Screen;
