@@ -175,7 +175,8 @@ fn single_dependencies_stay_in_their_place() {
     let maps = everywhere("memmap2");
     assert_eq!(maps.len(), 1, "{maps:?}");
     assert!(maps[0].starts_with("crates/storage/src/"), "{maps:?}");
-    let transforms = ["fourier", "lanes"].map(|name| format!("crates/ops/src/{name}.rs"));
+    let transforms =
+        ["fourier", "lanes", "lanes/four_step"].map(|name| format!("crates/ops/src/{name}.rs"));
     assert_eq!(everywhere("rustfft"), transforms);
     for name in everywhere("clap") {
         assert!(name.starts_with("crates/cli/") || name.starts_with("datasets/"), "{name}");

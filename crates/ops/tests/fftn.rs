@@ -89,7 +89,7 @@ where
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(60) })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(30) })]
 
     #[test]
     fn single_precision_is_as_accurate_as_promised(case in case()) {
@@ -262,7 +262,7 @@ fn long_lanes_are_as_accurate_as_promised() {
     long_lane::<f32, f64>(3 << 19);
     long_lane::<f64, Double2>(5 << 18);
     // With a prime factor above 11 in each half.
-    long_lane::<f64, Double2>(13 * 17 * 4900);
+    long_lane::<f32, f64>(13 * 17 * 4900);
 }
 
 /// A lane longer than the budget has the same bits as in memory: in files of both orders, with other

@@ -149,7 +149,7 @@ impl<'a> Transform<'a> {
         Complex<T>: Element,
     {
         self.with_source(source, |source| {
-            if self.args.real { self.from_half(source) } else { self.whole(source) }
+            if self.args.real { self.to_reals(source) } else { self.whole(source) }
         })
     }
 
@@ -219,7 +219,7 @@ impl<'a> Transform<'a> {
     }
 
     /// From half of a spectrum to real numbers.
-    fn from_half<T>(&self, source: &dyn Source<Complex<T>, IxDyn>) -> Outcome<()>
+    fn to_reals<T>(&self, source: &dyn Source<Complex<T>, IxDyn>) -> Outcome<()>
     where
         T: Real + Element,
         Complex<T>: Element,
