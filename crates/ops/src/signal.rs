@@ -33,6 +33,7 @@ pub trait Signal: Element {
 
     /// The complex conjugate.
     #[doc(hidden)]
+    #[must_use]
     fn conj(self) -> Self;
 
     /// Makes lanes of the spectrum from lanes of a tile; complex numbers are copied only.
@@ -136,7 +137,7 @@ where
     /// The transforms of the lanes of tiles with `inner` elements between neighbours of a lane.
     pub(crate) fn of_tiles(&self, inner: usize, threads: usize) -> Halves<'_, T> {
         let (len, half) = (self.forward.len(), self.forward.len() / 2 + 1);
-        let gathered = if inner == 1 { 0 } else { 1 };
+        let gathered = usize::from(inner > 1);
         let fft = self.forward.get_scratch_len().max(self.inverse.get_scratch_len());
         let scratch = PerThread::new(threads, || Scratch {
             real: vec![T::zero(); gathered * len],
@@ -245,7 +246,9 @@ impl<T: Real> HalfLanes<T> {
         }
         let done = self.inverse.process_with_scratch(from, to, scratch);
         done.expect("buffers of these lengths");
-        to.iter_mut().for_each(|x| *x = *x * self.scale);
+        for x in to {
+            *x = *x * self.scale;
+        }
     }
 }
 
@@ -263,6 +266,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::cast_precision_loss, reason = "the numbers are small")]
     fn lanes_that_lie_apart_are_those_that_lie_together() {
         for (len, inner) in [(1, 3), (2, 1), (7, 5), (12, 40), (33, 2)] {
             let noise = |index: usize| ((index * 7919 + 13) % 101) as f64 - 50.0;

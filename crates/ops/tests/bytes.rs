@@ -241,9 +241,9 @@ fn response(f: &[f64]) -> C32 {
 fn a_filter_reads_and_writes_the_array_once_in_each_of_three_passes() {
     for order in ORDERS {
         let field = random::<f32>(SHAPE, order, 9);
-        let least =
+        let smallest =
             needed(|bytes| spectral_filter(&field, response).plan::<C32>(resources(bytes, 2)));
-        for (budget, passes) in [(least, 3), (1 << 30, 1)] {
+        for (budget, passes) in [(smallest, 3), (1 << 30, 1)] {
             let source = Counting::new(&field);
             let mut sink = Counting::new(in_order(&Array2::<C32>::zeros(SHAPE), order));
             let plan =
@@ -266,9 +266,9 @@ fn a_filter_reads_and_writes_the_array_once_in_each_of_three_passes() {
 fn a_filter_of_real_numbers_moves_half_of_that() {
     for order in ORDERS {
         let field = in_order(&random::<f32>(SHAPE, order, 10).map(|x| x.re), order);
-        let least =
+        let smallest =
             needed(|bytes| spectral_filter(&field, response).plan::<f32>(resources(bytes, 2)));
-        for (budget, passes) in [(least, 3), (1 << 30, 1)] {
+        for (budget, passes) in [(smallest, 3), (1 << 30, 1)] {
             let source = Counting::new(&field);
             let plan =
                 spectral_filter(&source, response).plan::<f32>(resources(budget, 2)).unwrap();
@@ -296,9 +296,9 @@ fn rows_of_a_filter_that_stay_in_memory_are_neither_written_nor_read_between_the
     const BYTES: u64 = 40 * 16_000 * 8;
     let source = random::<f32>(SHAPE, Order::C, 11);
     let plan = |bytes| spectral_filter(&source, response).plan::<C32>(resources(bytes, 1));
-    let least = needed(plan);
+    let smallest = needed(plan);
     let mut kept = 0;
-    for budget in (0..30).map(|step| least + step * BYTES / 15) {
+    for budget in (0..30).map(|step| smallest + step * BYTES / 15) {
         let plan = plan(budget).unwrap();
         let bytes = plan.plan().kept_bytes;
         kept = kept.max(bytes);
@@ -320,13 +320,14 @@ fn a_convolution_neither_reads_nor_stores_what_is_padding() {
         let kernel = random::<f32>((20, 33), order, 13).map(|x| x.re);
         for (correlate, mode) in [(false, Mode::Full), (true, Mode::Same), (false, Mode::Valid)] {
             let (source, kernel) = (Counting::new(&field), Counting::new(&kernel));
-            let request = match correlate {
-                false => fftconvolve(&source, &kernel),
-                true => fftcorrelate(&source, &kernel),
+            let request = if correlate {
+                fftcorrelate(&source, &kernel)
+            } else {
+                fftconvolve(&source, &kernel)
             };
             let request = request.mode(mode);
-            let least = needed(|bytes| request.plan::<f32>(resources(bytes, 2)));
-            for (budget, passes) in [(least, 4), (1 << 30, 2)] {
+            let smallest = needed(|bytes| request.plan::<f32>(resources(bytes, 2)));
+            for (budget, passes) in [(smallest, 4), (1 << 30, 2)] {
                 let before = (source.bytes().0, kernel.bytes().0);
                 let plan = request.plan::<f32>(resources(budget, 2)).unwrap();
                 assert_eq!(plan.plan().passes.len(), passes);
@@ -347,7 +348,7 @@ fn a_convolution_neither_reads_nor_stores_what_is_padding() {
                 assert_eq!(moved.1 + written, plan.plan().bytes_written());
                 // The tightest plan has a row in each tile: no row of zeros is stored.
                 if passes == 4 {
-                    let row = scratch.inner.shape()[if order == Order::C { 1 } else { 0 }] * 8;
+                    let row = scratch.inner.shape()[usize::from(order == Order::C)] * 8;
                     let slow = usize::from(order == Order::F);
                     let rows = [SHAPE.0, SHAPE.1][slow] + [20, 33][slow] + shape[slow];
                     assert_eq!(moved.1, (rows * row) as u64);
@@ -364,8 +365,8 @@ fn a_convolution_by_blocks_writes_once_and_reads_overlaps_as_often_as_the_plan_s
         let field = in_order(&random::<f32>(SHAPE, order, 15).map(|x| x.re), order);
         let kernel = random::<f32>((5, 8), order, 16).map(|x| x.re);
         let request = fftconvolve(&field, &kernel).mode(Mode::Same);
-        let least = needed(|bytes| request.plan::<f32>(resources(bytes, 2)));
-        for budget in [least, least + (200 << 10), 1 << 30] {
+        let smallest = needed(|bytes| request.plan::<f32>(resources(bytes, 2)));
+        for budget in [smallest, smallest + (200 << 10), 1 << 30] {
             let (source, kernel) = (Counting::new(&field), Counting::new(&kernel));
             let plan = request.plan::<f32>(resources(budget, 2)).unwrap();
             assert_eq!(plan.plan().passes[1].name, "blocks");
@@ -374,9 +375,8 @@ fn a_convolution_by_blocks_writes_once_and_reads_overlaps_as_often_as_the_plan_s
             let control = Control::new().on_progress(|progress| last = Some(progress));
             let report = plan.run(&source, &kernel, &mut scratch, &mut sink, control).unwrap();
             agrees(plan.plan(), &report, last);
-            assert_eq!((kernel.bytes().0, source.bytes().0), {
-                (160, plan.plan().passes[1].bytes_read)
-            });
+            let planned = plan.plan().passes[1].bytes_read;
+            assert_eq!((kernel.bytes().0, source.bytes().0), (160, planned));
             let bytes = 300 * 400 * 4;
             assert_eq!((sink.bytes(), sink.times()), ((0, bytes), (Some(0), Some(1))));
             let read = source.bytes().0;
@@ -390,8 +390,8 @@ fn a_convolution_by_blocks_writes_once_and_reads_overlaps_as_often_as_the_plan_s
 fn spectra_read_the_array_once_and_write_nothing_or_the_power() {
     for order in ORDERS {
         let field = in_order(&random::<f32>(SHAPE, order, 14).map(|x| x.re), order);
-        let least = needed(|bytes| power_spectrum(&field).plan::<f32>(resources(bytes, 2)));
-        for (budget, passes) in [(least, 2), (1 << 30, 1)] {
+        let smallest = needed(|bytes| power_spectrum(&field).plan::<f32>(resources(bytes, 2)));
+        for (budget, passes) in [(smallest, 2), (1 << 30, 1)] {
             let source = Counting::new(&field);
             let plan = power_spectrum(&source).plan::<f32>(resources(budget, 2)).unwrap();
             assert_eq!(plan.plan().passes.len(), passes);
@@ -405,8 +405,8 @@ fn spectra_read_the_array_once_and_write_nothing_or_the_power() {
             assert_eq!(scratch.bytes(), (between, between));
             assert_eq!((source.bytes(), sink.bytes()), ((BYTES / 2, 0), (0, BYTES / 2)));
         }
-        let least = needed(|bytes| radial_spectrum(&field).plan::<f32>(resources(bytes, 2)));
-        for (budget, passes) in [(least, 2), (1 << 30, 1)] {
+        let smallest = needed(|bytes| radial_spectrum(&field).plan::<f32>(resources(bytes, 2)));
+        for (budget, passes) in [(smallest, 2), (1 << 30, 1)] {
             let source = Counting::new(&field);
             let plan = radial_spectrum(&source).plan::<f32>(resources(budget, 2)).unwrap();
             assert_eq!(plan.plan().passes.len(), passes);

@@ -206,10 +206,10 @@ fn filters_have_the_same_bits_by_every_plan() {
         write(&real, &complex.map(|x| x.re), order);
         let (mut results, mut reals) = (BTreeSet::new(), BTreeSet::new());
         let mut passes = BTreeSet::new();
-        let plain: FileArray<f64, Ix2> = FileArray::open(&real).unwrap();
+        let file: FileArray<f64, Ix2> = FileArray::open(&real).unwrap();
         // Real numbers need a little more, for tables.
-        let plan = |bytes| spectral_filter(&plain, response).plan::<f64>(resources(bytes, 2));
-        for (index, budget) in budgets(needed(plan)).into_iter().enumerate() {
+        let of = |bytes| spectral_filter(&file, response).plan::<f64>(resources(bytes, 2));
+        for (index, budget) in budgets(needed(of)).into_iter().enumerate() {
             for threads in [1, 2] {
                 let options = Options::new().cache(CACHES[(index + threads) % 2]).order(order);
                 let source: FileArray<Complex<f64>, Ix2> = options.open(&input).unwrap();

@@ -2,8 +2,8 @@
 
 Reads one command a line from standard input and answers each with one line:
 
-    convolve SOURCE KERNEL OUTPUT MODE     the error of OUTPUT in the L2 norm, relative to that of SOURCE
-    correlate SOURCE KERNEL OUTPUT MODE    times the sum of the magnitudes of KERNEL
+    convolve SOURCE KERNEL OUTPUT MODE     the error of OUTPUT in the L2 norm, relative to those of SOURCE
+    correlate SOURCE KERNEL OUTPUT MODE    and KERNEL
     power SOURCE OUTPUT                    the error of OUTPUT in the L1 norm, relative to that of the power
     lowpass SOURCE OUTPUT                  the relative error of OUTPUT in the L2 norm
 """
@@ -27,7 +27,7 @@ def product(operation, source, kernel, output, mode):
         expected = scipy.signal.correlate(source, kernel, mode, method="fft")
     if found.shape != expected.shape:
         return f"shape {found.shape}, not {expected.shape}"
-    size = np.linalg.norm(source.ravel()) * np.abs(kernel).sum()
+    size = np.linalg.norm(source.ravel()) * np.linalg.norm(kernel.ravel())
     return repr(float(np.linalg.norm((found - expected).ravel()) / size))
 
 

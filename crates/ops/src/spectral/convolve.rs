@@ -53,9 +53,9 @@ use crate::{Error, Resources, Result};
 /// at least one padded row, and two padded columns.
 ///
 /// Accuracy: the error in the L2 norm is at most three times that of [`fftn`](crate::fftn), relative to the
-/// norm of the source times the sum of the kernel's magnitudes. Small elements of the result are therefore
-/// less accurate than if they were summed, and a NaN or an infinity anywhere makes all of the result NaN, or
-/// of the blocks that read it.
+/// norm of the source times the sum of the kernel's magnitudes; of kernels without a pattern, times its norm.
+/// Small elements of the result are therefore less accurate than if they were summed, and a NaN or an infinity
+/// anywhere makes all of the result NaN, or of the blocks that read it.
 ///
 /// ```
 /// use ndarray::{Array1, array};
@@ -300,7 +300,8 @@ impl<D: Dimension> Convolve<'_, D> {
         let kernel = Tiling::new(dim(&lens), dim(&lens), Order::C);
         let (scratch, mirrored) = (D::zeros(block.len()), self.mirrored);
         let engine = Engine::new(axes, used, resources.threads.get());
-        let way = Way::Overlapped { block: of_block, blocks, tiles, kernel };
+        let way = Overlapped { block: of_block, blocks, tiles, kernel };
+        let way = Way::Overlapped(Box::new(way));
         Ok(ConvolvePlan { plan, shapes, scratch, engine, way, mirrored })
     }
 
@@ -354,7 +355,8 @@ impl<D: Dimension> Convolve<'_, D> {
             Passes::Whole(_) => D::zeros(all.len()),
             Passes::Blocks(_) => scratch_shape::<A, D>(&axes, &shapes),
         };
-        let elements = if scratch.slice().contains(&0) { 0 } else { scratch.size() as u64 };
+        let is_needed = matches!(passes, Passes::Blocks(_));
+        let elements = if is_needed { scratch.size() as u64 } else { 0 };
         let plan = Plan {
             operation,
             resources,
@@ -420,8 +422,21 @@ enum Way<D> {
     /// As a whole, padded.
     Padded(Passes),
     /// Block by block.
-    Overlapped { block: D, blocks: overlap::Blocks, tiles: overlap::Tiles, kernel: Tiling<IxDyn> },
+    Overlapped(Box<Overlapped<D>>),
 }
+
+/// A convolution block by block.
+struct Overlapped<D> {
+    /// The shape of a block, with the axes of the arrays.
+    block: D,
+    blocks: overlap::Blocks,
+    tiles: overlap::Tiles,
+    /// The one tile of the kernel.
+    kernel: Tiling<IxDyn>,
+}
+
+/// A source, a kernel, and a sink.
+type Operands<'a, A, D> = (&'a dyn Source<A, D>, &'a dyn Source<A, D>, &'a dyn WriteShared<A, D>);
 
 impl<A: Signal, D> fmt::Debug for ConvolvePlan<A, D> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -485,10 +500,7 @@ where
         let kernel = mirrored.as_ref().map_or(kernel, |kernel| kernel);
         let (source, sink): (&dyn Source<A, D>, _) = (source, Shared::new(sink));
         match &self.way {
-            Way::Overlapped { block, blocks, tiles, kernel: tiling } => {
-                let arrays = (source, kernel, &sink as &dyn WriteShared<A, D>);
-                self.run_overlapped((block, blocks, tiles, tiling), arrays, control)
-            }
+            Way::Overlapped(way) => self.run_overlapped(way, (source, kernel, &sink), control),
             Way::Padded(Passes::Whole(tiles)) => {
                 self.run_whole(tiles, (source, kernel, &sink), control)
             }
@@ -522,7 +534,7 @@ where
     fn run_whole(
         &self,
         tiles: &crate::fft::tiles::Tiles,
-        (source, kernel, sink): (&dyn Source<A, D>, &dyn Source<A, D>, &dyn WriteShared<A, D>),
+        (source, kernel, sink): Operands<'_, A, D>,
         control: Control<'_>,
     ) -> Result<Report> {
         let places = |layout: Layout<D>| self.engine.axes.places(&layout);
@@ -544,8 +556,8 @@ where
 
     fn run_overlapped(
         &self,
-        (block, blocks, tiles, tiling): (&D, &overlap::Blocks, &overlap::Tiles, &Tiling<IxDyn>),
-        (source, kernel, sink): (&dyn Source<A, D>, &dyn Source<A, D>, &dyn WriteShared<A, D>),
+        Overlapped { block, blocks, tiles, kernel: tiling }: &Overlapped<D>,
+        (source, kernel, sink): Operands<'_, A, D>,
         control: Control<'_>,
     ) -> Result<Report> {
         let (engine, kernel) = (&self.engine, Resized::new(kernel, block.clone())?);

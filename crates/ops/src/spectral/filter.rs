@@ -103,8 +103,8 @@ impl<D: Dimension, F> SpectralFilter<'_, D, F> {
         let resources = resources.into();
         let layout = self.source.layout();
         let all = || (0..layout.shape().ndim()).collect();
-        let named = self.axes.clone().unwrap_or_else(all);
-        let axes = Axes::new("spectral_filter", self.source, &named, None)?;
+        let names = self.axes.clone().unwrap_or_else(all);
+        let axes = Axes::new("spectral_filter", self.source, &names, None)?;
         let (shape, dtype) = (layout.shape().slice(), A::DTYPE);
         let along = self.axes.map(|axes| format!(" along {axes:?}")).unwrap_or_default();
         let operation = format!("spectral_filter of {shape:?} as {dtype}{along}");
@@ -113,7 +113,7 @@ impl<D: Dimension, F> SpectralFilter<'_, D, F> {
         let used: Vec<_> = axes.lens().iter().map(|&len| 0..len).collect();
         let used = Used { source: used.clone(), kernel: used.clone(), output: used };
         let half = half::<A>(&axes);
-        let frequencies: usize = named.iter().map(|&axis| shape[axis]).sum();
+        let frequencies: usize = names.iter().map(|&axis| shape[axis]).sum();
         let (element, spectrum) = (size_of::<A>() as u64, size_of::<Complex<A::Real>>() as u64);
         let sizes = Sizes {
             axes: &axes,
@@ -143,7 +143,8 @@ impl<D: Dimension, F> SpectralFilter<'_, D, F> {
             scratch.clone_from(layout.shape());
             scratch[axis] = spectrum_len::<A>(scratch[axis]);
         }
-        let between = if scratch.slice().contains(&0) { 0 } else { scratch.size() as u64 };
+        let is_needed = A::IS_REAL && plans.len() > 1;
+        let between = if is_needed { scratch.size() as u64 } else { 0 };
         let plan = Plan {
             operation,
             resources,
@@ -153,14 +154,14 @@ impl<D: Dimension, F> SpectralFilter<'_, D, F> {
             passes: plans,
         };
         let place = |place: usize| {
-            let axis = axes.axis(place).filter(|_| axes.transformed().contains(&place));
-            let axis = axis.and_then(|axis| named.iter().position(|&other| other == axis));
-            Place::new(axes.lens()[place], half == Some(place), axis)
+            let own = axes.axis(place).filter(|_| axes.transformed().contains(&place));
+            let number = own.and_then(|axis| names.iter().position(|&other| other == axis));
+            Place::new(axes.lens()[place], half == Some(place), number)
         };
         let places = (0..axes.lens().len()).map(place).collect();
         let shape = layout.shape().clone();
         let engine = Engine::new(axes, used, resources.threads.get());
-        let (response, count) = (self.response, named.len());
+        let (response, count) = (self.response, names.len());
         Ok(FilterPlan { plan, shape, scratch, engine, passes, places, count, response })
     }
 }

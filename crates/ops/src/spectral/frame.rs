@@ -63,10 +63,10 @@ mod tests {
             ends in prop::collection::vec((0_usize..6, 0_usize..6), 4),
             cut in (0.0..1.0, 0.0..1.0_f64),
         ) {
-            let of = |(&len, &(one, other)): (&usize, &(usize, usize))| {
+            let ends = lens.iter().zip(&ends).map(|(&len, &(one, other))| {
                 one.min(other).min(len)..one.max(other).min(len)
-            };
-            let inside: Vec<_> = lens.iter().zip(&ends).map(of).collect();
+            });
+            let inside: Vec<_> = ends.collect();
             let rows: usize = lens.iter().product();
             #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss)]
             let at = |part: f64| (part * (rows + 1) as f64) as usize;

@@ -292,10 +292,10 @@ where
         let Some((window, elements)) = input else { return };
         let mut place = ArrayViewMutD::from_shape(dim(&self.blocks.block), block).expect("a block");
         let mut from = ArrayViewD::from_shape(window.shape.clone(), elements).expect("the input");
-        for axis in 0..at.len() {
+        for (axis, &at) in at.iter().enumerate() {
             // The first index of the block in the source may lie before it.
             let before = self.blocks.kernel[axis] - 1;
-            let first = self.blocks.wanted[axis].start + at[axis];
+            let first = self.blocks.wanted[axis].start + at;
             let begin = first.max(window.origin[axis] + before) - before;
             let end = (first + self.blocks.block[axis]).saturating_sub(before);
             let end = end.min(window.origin[axis] + window.shape[axis]);

@@ -18,6 +18,7 @@ use num_complex::Complex;
 use outcore_storage::{Buffer, Element, Order, Source};
 use rayon::prelude::*;
 
+use super::ColumnFactor;
 use super::frame::Frame;
 use super::transforms::Transforms;
 use crate::Result;
@@ -250,7 +251,7 @@ where
 /// What the spectrum of a tile of columns is multiplied by.
 pub(super) enum Factor<'a, T> {
     /// A function of where the tile begins, and its columns.
-    Response(&'a (dyn Fn(&mut [Complex<T>], usize, usize) + Sync)),
+    Response(ColumnFactor<'a, T>),
     /// Another spectrum.
     Spectrum(Stored<'a, T>),
 }

@@ -138,7 +138,7 @@ impl<D: Dimension> RadialRequest<'_, D> {
         if let Some(axis) = half.and_then(|place| axes.axis(place)).filter(|_| plans.len() > 1) {
             scratch[axis] = spectrum_len::<A>(scratch[axis]);
         }
-        let between = if scratch.slice().contains(&0) { 0 } else { scratch.size() as u64 };
+        let between = if plans.len() > 1 { scratch.size() as u64 } else { 0 };
         let plan = Plan {
             operation,
             resources,

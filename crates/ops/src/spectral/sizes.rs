@@ -99,6 +99,10 @@ impl Sizes<'_> {
         best.map(Passes::Blocks).ok_or_else(|| refuse(operation, self.least(), self.resources))
     }
 
+    #[expect(
+        clippy::redundant_closure_for_method_calls,
+        reason = "the method alone is not of every lifetime"
+    )]
     fn least(&self) -> u64 {
         let blocks = self.splits().map(|split| {
             let narrow = self.width(split, 1, 1);
@@ -177,7 +181,7 @@ impl Sizes<'_> {
         let kernel = self.kernel.map_or(0, stored);
         let read = self.element.max(stored(self.source)).max(kernel).saturating_mul(elements);
         let written = self.element.saturating_mul(elements);
-        let copies = self.kernel.map_or(0, |kernel| kernel.copies()).max(self.source.copies());
+        let copies = self.kernel.map_or(0, Stored::copies).max(self.source.copies());
         staging_bytes(copies, read, written, slots)
     }
 

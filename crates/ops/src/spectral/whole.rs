@@ -8,6 +8,7 @@ use ndarray::{ArrayViewD, ArrayViewMutD, Dimension, IxDyn};
 use num_complex::Complex;
 use outcore_storage::{Buffer, Element, Order, Source, Window};
 
+use super::TileFactor;
 use super::transforms::Transforms;
 use crate::Result;
 use crate::signal::{Halves, Signal};
@@ -82,7 +83,7 @@ pub(super) struct Multiplied<'a, A: Signal> {
     /// The elements that the sink takes of each tile, if not all.
     pub(super) taken: Option<usize>,
     /// What a spectrum of a shape is multiplied by.
-    pub(super) factor: &'a (dyn Fn(&mut [Complex<A::Real>], &Window<IxDyn>, &IxDyn) + Sync),
+    pub(super) factor: TileFactor<'a, A::Real>,
 }
 
 impl<A: Signal> Resume for Multiplied<'_, A>

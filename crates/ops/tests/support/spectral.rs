@@ -162,9 +162,8 @@ where
     each.sum::<f64>().sqrt()
 }
 
-/// The sum of magnitudes, and its square root of squares.
-pub(crate) fn norms(array: &ArrayD<Pair>) -> (f64, f64) {
-    let magnitude = |x: &Pair| x.re.high.hypot(x.im.high);
-    let squares = array.iter().map(|x| magnitude(x).powi(2)).sum::<f64>();
-    (array.iter().map(magnitude).sum(), squares.sqrt())
+/// The L2 norm.
+pub(crate) fn norm(array: &ArrayD<Pair>) -> f64 {
+    let squares = array.iter().map(|x| x.re.high.powi(2) + x.im.high.powi(2));
+    squares.sum::<f64>().sqrt()
 }
