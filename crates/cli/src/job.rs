@@ -34,6 +34,11 @@ struct Stopped {
 }
 
 impl Stopped {
+    /// With a file that is kept, if it still exists.
+    fn keeping(error: Error, file: Option<PathBuf>) -> Self {
+        Self { error, kept: file.filter(|file| file.exists()) }
+    }
+
     fn is_interrupted(&self) -> bool {
         matches!(self.error, Error::Cancelled)
     }
@@ -201,8 +206,7 @@ impl<'a> Job<'a> {
                 let partial = output.partial_path().to_owned();
                 // If a sync has failed, it may not stay after all.
                 drop(output);
-                let kept = (is_kept && partial.exists()).then_some(partial);
-                Err(Stopped { error, kept }.into())
+                Err(Stopped::keeping(error, is_kept.then_some(partial)).into())
             }
         }
     }
@@ -237,11 +241,19 @@ impl<'a> Job<'a> {
         plan: &Plan,
         operation: impl FnOnce(Control<'_>) -> outcore_ops::Result<R>,
     ) -> outcore_ops::Result<R> {
+        // What does not depend on the operation is compiled once.
+        let (mut operation, mut result) = (Some(operation), None);
+        self.with_control(plan, &mut |control| {
+            result = operation.take().map(|operation| operation(control));
+        });
+        result.expect("the operation has been called")
+    }
+
+    fn with_control(&self, plan: &Plan, operation: &mut dyn FnMut(Control<'_>)) {
         let meter = Meter::new(self.args.quiet, plan);
         let control = Control::new().on_progress(|progress| meter.show(progress));
-        let result = operation(control.cancelled_by(&INTERRUPTED));
+        operation(control.cancelled_by(&INTERRUPTED));
         meter.finish();
-        result
     }
 
     /// Tells what was done.

@@ -16,6 +16,7 @@ use std::marker::PhantomData;
 use crate::control::Control;
 use crate::pass::{InPlace, OutOfPlace, run_bytes};
 use crate::plan::{PassPlan, Plan, Report, Run, SLOTS, check_shape, duration, refuse, usable};
+use crate::stream::join;
 use crate::tile::Tile;
 use crate::tiling::Tiling;
 use crate::transfer::{Shared, planned_read_bytes, staging_bytes};
@@ -369,7 +370,7 @@ fn each_tile<V: Cut<D>, D: Dimension>(
     let middle = tiles(axis) / 2 * tile[axis];
     let (low, high) = window.split_at(axis, middle);
     let (low_views, high_views) = views.cut(axis, middle);
-    rayon::join(
+    join(
         || each_tile(&low, low_views, tile, kernel),
         || each_tile(&high, high_views, tile, kernel),
     );

@@ -7,7 +7,7 @@ use std::fmt;
 
 use crate::budget::{Budget, Bytes, Resources};
 use crate::control::Control;
-use crate::stream::{Pass, PassReport, Threads, stream};
+use crate::stream::{AnyPass, PassReport, Threads, stream};
 use crate::{Error, Result};
 
 /// Tiles under way at a time: one is read, one computed, one written.
@@ -151,7 +151,7 @@ impl<'p, 'c> Run<'p, 'c> {
     }
 
     /// Runs the next pass: from its beginning, or from where an earlier run stopped.
-    pub(crate) fn pass(&mut self, pass: &impl Pass) -> Result<()> {
+    pub(crate) fn pass(&mut self, pass: &dyn AnyPass) -> Result<()> {
         let index = self.report.passes.len();
         let total = self.plan.bytes_read() + self.plan.bytes_written();
         self.control.begin(index, self.plan.passes.len(), total);

@@ -25,7 +25,7 @@ pub use sums::{Mean, NormOf, Product, SkipNan, Sum, Variance};
 pub(crate) use sums::{Total, side_by_side};
 
 use ndarray::{Array0, Dimension, IxDyn};
-use outcore_storage::{Element, Sink, Source, Stored};
+use outcore_storage::{DType, Element, Sink, Source, Stored};
 use std::fmt;
 use std::marker::PhantomData;
 
@@ -33,9 +33,9 @@ use crate::control::Control;
 use crate::grouped::{Grouped, Groups};
 use crate::plan::{Plan, Report, Run, check_shape};
 use crate::tiling::Tiling;
-use crate::transfer::Shared;
+use crate::transfer::{Shared, WriteShared};
 use crate::{Error, Resources, Result};
-use pass::Reducing;
+use pass::{Places, Reducing};
 use sizes::Sizes;
 
 /// Puts all elements together, or those along [some axes](Reduce::axes).
@@ -103,64 +103,103 @@ impl<R, D: Dimension> Reduce<'_, R, D> {
     where
         R: Reducer<A>,
     {
-        let resources = resources.into();
-        let shape = self.source.shape();
-        let reduced = self.reduced(&shape)?;
+        let facts = Facts {
+            name: self.reducer.name(),
+            has_identity: self.reducer.has_identity(),
+            needs_index: self.reducer.needs_index(),
+            dtype: A::DTYPE,
+            bytes: sizes::Bytes::of::<A, R>(),
+        };
+        let axes = self.axes.as_deref();
+        let cut = Cut::new(self.source, axes, self.keep_dims, &facts, resources.into())?;
+        Ok(ReducePlan { cut, reducer: self.reducer, element: PhantomData })
+    }
+}
+
+/// What a plan needs of a reducer.
+struct Facts<'a> {
+    name: &'a str,
+    has_identity: bool,
+    needs_index: bool,
+    dtype: DType,
+    bytes: sizes::Bytes,
+}
+
+/// How a source is cut for a reduction of any kind: compiled once, and not for each reducer.
+#[derive(Debug)]
+struct Cut<D> {
+    plan: Plan,
+    shape: D,
+    reduced: Vec<bool>,
+    keep_dims: bool,
+    result: Vec<usize>,
+    groups: Groups,
+    tiling: Tiling<IxDyn>,
+    /// Whether the result is made block by block.
+    blocks: bool,
+}
+
+impl<D: Dimension> Cut<D> {
+    fn new(
+        source: &dyn Stored<D>,
+        axes: Option<&[usize]>,
+        keep_dims: bool,
+        facts: &Facts<'_>,
+        resources: Resources,
+    ) -> Result<Self> {
+        let Facts { name, has_identity, needs_index, dtype, bytes } = facts;
+        let shape = source.shape();
+        let reduced = reduced_axes(axes, shape.slice())?;
         let lens = || shape.slice().iter().zip(&reduced);
-        if !self.reducer.has_identity()
+        if !has_identity
             && lens().any(|(&len, &reduced)| reduced && len == 0)
             && lens().all(|(&len, &reduced)| reduced || len > 0)
         {
-            let (name, shape) = (self.reducer.name(), shape.slice());
+            let shape = shape.slice();
             return Err(Error::Value(format!(
                 "{name} of shape {shape:?}: there is none of no elements"
             )));
         }
-        let indexed = self.reducer.needs_index();
-        let groups = Groups::new(self.source, |one, next| {
+        let groups = Groups::new(source, |one, next| {
             reduced[one] == reduced[next]
-                && (!indexed || !reduced[one] || follows(&shape, one, next))
+                && (!needs_index || !reduced[one] || follows(&shape, one, next))
         });
-        let sizes = Sizes::new::<A, R>(self.source, &groups, &reduced, resources.threads.get());
-        let operation = format!("{} of {:?} {}", self.reducer.name(), shape.slice(), A::DTYPE);
+        let sizes = Sizes::new(source, &groups, &reduced, resources.threads.get(), *bytes);
+        let operation = format!("{name} of {:?} {dtype}", shape.slice());
         let (tiling, blocks, pass) = sizes.best(&operation, resources)?;
         let passes = vec![pass];
-        let result = result_shape(&shape, &reduced, self.keep_dims);
+        let result = result_shape(&shape, &reduced, keep_dims);
         let output_bytes = passes[0].bytes_written;
         let plan =
             Plan { operation, resources, passes, output_bytes, scratch_bytes: 0, kept_bytes: 0 };
-        let Self { reducer, keep_dims, .. } = self;
-        Ok(ReducePlan {
-            plan,
-            reducer,
-            shape,
-            reduced,
-            keep_dims,
-            result,
-            groups,
-            tiling,
-            blocks,
-            element: PhantomData,
-        })
+        Ok(Self { plan, shape, reduced, keep_dims, result, groups, tiling, blocks })
     }
 
-    /// Which axes are reduced.
-    fn reduced(&self, shape: &D) -> Result<Vec<bool>> {
-        let Some(axes) = &self.axes else { return Ok(vec![true; shape.ndim()]) };
-        let mut reduced = vec![false; shape.ndim()];
-        for &axis in axes {
-            let (count, lens) = (shape.ndim(), shape.slice());
-            let place = reduced.get_mut(axis).ok_or_else(|| {
-                Error::Shape(format!(
-                    "axis {axis} does not exist in shape {lens:?} of {count} axes"
-                ))
-            })?;
-            if std::mem::replace(place, true) {
-                return Err(Error::Shape(format!("axis {axis} is named twice")));
-            }
-        }
-        Ok(reduced)
+    /// The axes of the sink that are kept groups of the source.
+    fn sink_axes(&self) -> Vec<Vec<usize>> {
+        let place = |axis: &usize| {
+            let dropped = self.reduced[..*axis].iter().filter(|reduced| **reduced).count();
+            if self.keep_dims { *axis } else { axis - dropped }
+        };
+        let kept = self.groups.axes().iter().filter(|group| !self.reduced[group[0]]);
+        kept.map(|group| group.iter().map(place).collect()).collect()
     }
+}
+
+/// Which axes are reduced: these, or all.
+fn reduced_axes(axes: Option<&[usize]>, lens: &[usize]) -> Result<Vec<bool>> {
+    let Some(axes) = axes else { return Ok(vec![true; lens.len()]) };
+    let mut reduced = vec![false; lens.len()];
+    for &axis in axes {
+        let count = lens.len();
+        let place = reduced.get_mut(axis).ok_or_else(|| {
+            Error::Shape(format!("axis {axis} does not exist in shape {lens:?} of {count} axes"))
+        })?;
+        if std::mem::replace(place, true) {
+            return Err(Error::Shape(format!("axis {axis} is named twice")));
+        }
+    }
+    Ok(reduced)
 }
 
 /// Whether an axis is the next one after another, in C order, but for axes of length 1.
@@ -178,34 +217,26 @@ fn result_shape<D: Dimension>(shape: &D, reduced: &[bool], keep_dims: bool) -> V
 /// A reduction that has been planned.
 #[derive(Debug)]
 pub struct ReducePlan<A, R, D> {
-    plan: Plan,
+    cut: Cut<D>,
     reducer: R,
-    shape: D,
-    reduced: Vec<bool>,
-    keep_dims: bool,
-    result: Vec<usize>,
-    groups: Groups,
-    tiling: Tiling<IxDyn>,
-    /// Whether the result is made block by block.
-    blocks: bool,
     element: PhantomData<fn(A)>,
 }
 
 impl<A, R, D> fmt::Display for ReducePlan<A, R, D> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.plan.fmt(f)
+        self.cut.plan.fmt(f)
     }
 }
 
 impl<A: Element, R: Reducer<A>, D: Dimension> ReducePlan<A, R, D> {
     /// The pass and its cost.
     pub fn plan(&self) -> &Plan {
-        &self.plan
+        &self.cut.plan
     }
 
     /// The shape of the result.
     pub fn shape(&self) -> &[usize] {
-        &self.result
+        &self.cut.result
     }
 
     /// The result of a source of which all axes are reduced.
@@ -235,35 +266,29 @@ impl<A: Element, R: Reducer<A>, D: Dimension> ReducePlan<A, R, D> {
         S: Sink<R::Out, E>,
         E: Dimension,
     {
-        check_shape(source.shape().slice(), self.shape.slice())?;
-        check_shape(sink.shape().slice(), &self.result)?;
-        let sink_groups = Groups::of(&sink.layout(), self.sink_axes());
-        let sink = Shared::new(sink);
-        let (source, sink) = (
-            Grouped::new(source as &dyn Source<A, D>, &self.groups),
-            Grouped::new(&sink, &sink_groups),
-        );
-        let mut run = Run::new(&self.plan, control)?;
+        self.run_shared(source, &Shared::new(sink), control)
+    }
+
+    fn run_shared<E: Dimension>(
+        &self,
+        source: &dyn Source<A, D>,
+        sink: &dyn WriteShared<R::Out, E>,
+        control: Control<'_>,
+    ) -> Result<Report> {
+        let Cut { plan, shape, reduced, result, groups, tiling, blocks, .. } = &self.cut;
+        check_shape(source.shape().slice(), shape.slice())?;
+        check_shape(sink.shape().slice(), result)?;
+        let sink_groups = Groups::of(&sink.layout(), self.cut.sink_axes());
+        let axes = sizes::Axes::new(groups, reduced, shape.slice());
+        let mut run = Run::new(plan, control)?;
         run.pass(&Reducing {
-            tiling: &self.tiling,
-            slots: self.plan.passes[0].slots,
-            blocks: self.blocks,
-            axes: &sizes::Axes::new(&self.groups, &self.reduced, self.shape.slice()),
-            source: &source,
-            sink: &sink,
+            slots: plan.passes[0].slots,
+            places: Places { tiling, axes: &axes, by_block: *blocks },
+            source: &Grouped::new(source, groups),
+            sink: &Grouped::new(sink, &sink_groups),
             reducer: &self.reducer,
             state: std::sync::Mutex::default(),
         })?;
         Ok(run.finish())
-    }
-
-    /// The axes of the sink that are kept groups of the source.
-    fn sink_axes(&self) -> Vec<Vec<usize>> {
-        let place = |axis: &usize| {
-            let dropped = self.reduced[..*axis].iter().filter(|reduced| **reduced).count();
-            if self.keep_dims { *axis } else { axis - dropped }
-        };
-        let kept = self.groups.axes().iter().filter(|group| !self.reduced[group[0]]);
-        kept.map(|group| group.iter().map(place).collect()).collect()
     }
 }

@@ -131,6 +131,53 @@ pub(crate) fn each_parallel(count: usize, work: &(dyn Fn(usize) + Sync)) {
     (0..count).into_par_iter().for_each(work);
 }
 
+/// Does two things, on two threads of the current pool if one of them is free; compiled once.
+pub(crate) fn join<A: Send, B: Send>(
+    one: impl FnOnce() -> A + Send,
+    other: impl FnOnce() -> B + Send,
+) -> (A, B) {
+    fn both(one: &mut (dyn FnMut() + Send), other: &mut (dyn FnMut() + Send)) {
+        rayon::join(one, other);
+    }
+    let (mut one, mut other) = (Once::new(one), Once::new(other));
+    both(&mut || one.call(), &mut || other.call());
+    (one.result(), other.result())
+}
+
+/// Does something on the threads of a pool; compiled once.
+pub(crate) fn run_on<R: Send>(pool: &ThreadPool, work: impl FnOnce() -> R + Send) -> R {
+    fn install(pool: &ThreadPool, work: &mut (dyn FnMut() + Send)) {
+        pool.install(work);
+    }
+    let mut work = Once::new(work);
+    install(pool, &mut || work.call());
+    work.result()
+}
+
+/// A closure that is called once, through a reference, and what it has given.
+enum Once<F, R> {
+    Before(F),
+    Called,
+    After(R),
+}
+
+impl<R, F: FnOnce() -> R> Once<F, R> {
+    fn new(work: F) -> Self {
+        Self::Before(work)
+    }
+
+    fn call(&mut self) {
+        if let Self::Before(work) = std::mem::replace(self, Self::Called) {
+            *self = Self::After(work());
+        }
+    }
+
+    fn result(self) -> R {
+        let Self::After(result) = self else { panic!("the closure has not been called") };
+        result
+    }
+}
+
 /// The threads of a run.
 #[derive(Debug)]
 pub(crate) struct Threads {

@@ -11,7 +11,7 @@ use rayon::prelude::*;
 use std::ops::RangeInclusive;
 use std::sync::{PoisonError, RwLock};
 
-use crate::stream::Durable;
+use crate::stream::{Durable, join, run_on};
 use crate::tiling::Tiling;
 
 /// Requests under way at a time.
@@ -50,9 +50,7 @@ impl Io {
         order: Order,
         tile_len: usize,
     ) -> Result<u64> {
-        self.0.install(|| {
-            read_halves(source, window, part, order, piece_len(tile_len, size_of::<T>()))
-        })
+        self.run(|| read_halves(source, window, part, order, piece_len(tile_len, size_of::<T>())))
     }
 
     /// Does something with each of `count` parts of a tile, several at a time.
@@ -66,7 +64,7 @@ impl Io {
 
     /// Does something on these threads, which may divide it among them.
     pub(crate) fn run<R: Send>(&self, work: impl FnOnce() -> R + Send) -> R {
-        self.0.install(work)
+        run_on(&self.0, work)
     }
 
     /// Copies a tile into a window.
@@ -89,9 +87,7 @@ impl Io {
         order: Order,
         tile_len: usize,
     ) -> Result<()> {
-        self.0.install(|| {
-            write_halves(sink, window, part, order, piece_len(tile_len, size_of::<T>()))
-        })
+        self.run(|| write_halves(sink, window, part, order, piece_len(tile_len, size_of::<T>())))
     }
 }
 
@@ -127,7 +123,7 @@ fn read_halves<T: Send + Sync, D: Dimension>(
     };
     let (low, high) = window.split_at(axis, middle);
     let (low_tile, high_tile) = tile.split_at(Axis(axis), middle);
-    let (one, other) = rayon::join(
+    let (one, other) = join(
         || read_halves(source, &low, low_tile, order, piece_len),
         || read_halves(source, &high, high_tile, order, piece_len),
     );
@@ -178,7 +174,7 @@ fn write_halves<T: Send + Sync, D: Dimension>(
     };
     let (low, high) = window.split_at(axis, middle);
     let (low_tile, high_tile) = tile.split_at(Axis(axis), middle);
-    let (one, other) = rayon::join(
+    let (one, other) = join(
         || write_halves(sink, &low, low_tile, order, piece_len),
         || write_halves(sink, &high, high_tile, order, piece_len),
     );

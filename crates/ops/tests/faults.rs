@@ -137,7 +137,7 @@ impl Disk<'_> {
     /// What takes its time when it is read, if there is a journal: then there is time for marks.
     fn slow<S>(&self, inner: S) -> Faulty<S> {
         let mut slow = self.faulty(inner);
-        slow.delay = self.journal.map_or(Duration::ZERO, |_| Duration::from_millis(2));
+        slow.delay = self.journal.map_or(Duration::ZERO, |_| Duration::from_millis(1));
         slow
     }
 
@@ -285,9 +285,9 @@ impl Case {
     fn check_syncs(&self, folder: &Path, expected: &[u8]) {
         let mut failed = 0;
         // With marks that are all durable, and with others before the first durable one.
-        for pace in [Duration::ZERO, Duration::from_millis(15)] {
+        for pace in [Duration::ZERO, Duration::from_millis(8)] {
             let journal = Some((Duration::ZERO, pace));
-            for nth in 0..3 {
+            for nth in [0, 2] {
                 let what = format!("{}: sync {nth}, durable marks every {pace:?}", self.name);
                 let fails = Some((Call::Sync, nth));
                 let ran = (self.run)(&Disk { folder, fails, fault: Fault::Broken, journal });

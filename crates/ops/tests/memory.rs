@@ -229,8 +229,8 @@ fn staging_between_orders_and_types_is_within_the_budget() {
     let _alone = alone();
     let folder = folder().unwrap();
     let shape = (1400, 1024);
-    for cache in [Cache::Use, Cache::Bypass] {
-        for order in ORDERS {
+    for (cache, orders) in [(Cache::Use, &ORDERS[1..]), (Cache::Bypass, &ORDERS[..])] {
+        for &order in orders {
             let out = Options::new().cache(cache);
             let options = out.clone().order(order);
             let mut sink = file::<Complex<f32>>(folder.path(), "out.npy", shape, &out);
@@ -239,7 +239,7 @@ fn staging_between_orders_and_types_is_within_the_budget() {
             let foreign = options.clone().byte_order(outcore_storage::ByteOrder::Big);
             let foreign: FileArrayMut<f64, Ix2> = file(folder.path(), "f8.npy", shape, &foreign);
             let flags: FileArrayMut<bool, Ix2> = file(folder.path(), "b1.npy", shape, &options);
-            for budget in [4 * MIB, 6 * MIB, 10 * MIB] {
+            for budget in [4 * MIB, 10 * MIB] {
                 let what = |kind| format!("{kind} {cache:?} {order} {budget}");
                 transform_into::<f32, _, _>(&ram, &mut sink, budget, 2, &what("memory"));
                 let source = lazy(&real).map(f32::to_complex);
@@ -581,8 +581,8 @@ fn neither_the_size_of_an_array_nor_the_threads_make_a_difference() {
     let _alone = alone();
     let folder = folder().unwrap();
     let options = Options::new();
-    // Once, four and sixteen times the budget, and odd shapes of twice as much.
-    let sides = [(512, 1024), (1024, 2048), (2048, 4096)];
+    // Once, four and twelve times the budget, and odd shapes of twice as much.
+    let sides = [(512, 1024), (1024, 2048), (2048, 3072)];
     for shape in sides.into_iter().chain([(350_000, 3), (3, 350_000), (1, 1_100_000)]) {
         let of = |name: &str| file::<f32>(folder.path(), name, shape, &options);
         let input = of("in.npy");
@@ -846,7 +846,7 @@ where
         let plan = |bytes| fft(&mapped, axis).plan::<T>(resources(bytes, threads));
         let least = needed(plan);
         assert!(least < MIB, "{least}");
-        for budget in [least.max(256 << 10), MIB, 6 * MIB] {
+        for budget in [least.max(256 << 10), 6 * MIB] {
             let peak = peak(|| {
                 let plan = plan(budget).unwrap();
                 plan.run_through(&mapped, &mut scratch, &mut sink, Control::new()).unwrap();

@@ -15,16 +15,21 @@ use crate::tiling::Tiling;
 use crate::transfer::{Io, WriteShared};
 
 pub(super) struct Reducing<'a, A, R: Reducer<A>> {
-    pub(super) tiling: &'a Tiling<IxDyn>,
     pub(super) slots: usize,
-    /// Whether the result is made block by block: each is that of one stack of tiles.
-    pub(super) blocks: bool,
-    pub(super) axes: &'a Axes,
+    pub(super) places: Places<'a>,
     pub(super) source: &'a dyn Source<A, IxDyn>,
     pub(super) sink: &'a dyn WriteShared<R::Out, IxDyn>,
     pub(super) reducer: &'a R,
     /// A state for each element of the block under way.
     pub(super) state: Mutex<Vec<R::State>>,
+}
+
+/// Where tiles and their elements belong.
+pub(super) struct Places<'a> {
+    pub(super) tiling: &'a Tiling<IxDyn>,
+    pub(super) axes: &'a Axes,
+    /// Whether the result is made block by block: each is that of one stack of tiles.
+    pub(super) by_block: bool,
 }
 
 /// A tile, and the result of its block if it is the last of it.
@@ -41,7 +46,12 @@ struct Place {
     index: u64,
 }
 
-impl<A: Element, R: Reducer<A>> Reducing<'_, A, R> {
+impl Places<'_> {
+    /// The number of tiles; of no elements there is a result all the same.
+    fn tiles(&self) -> usize {
+        self.tiling.len().max(1)
+    }
+
     /// The window of a tile; of no elements there is one tile all the same.
     fn window(&self, index: usize) -> Window<IxDyn> {
         if self.tiling.is_empty() {
@@ -56,7 +66,7 @@ impl<A: Element, R: Reducer<A>> Reducing<'_, A, R> {
         let kept = (0..self.axes.reduced.len()).filter(|&group| !self.axes.reduced[group]);
         let (origin, shape): (Vec<_>, Vec<_>) = kept
             .map(|group| {
-                if self.blocks {
+                if self.by_block {
                     (window.origin[group], window.shape[group])
                 } else {
                     (0, self.axes.shape[group])
@@ -68,14 +78,14 @@ impl<A: Element, R: Reducer<A>> Reducing<'_, A, R> {
 
     fn is_first(&self, index: usize, window: &Window<IxDyn>) -> bool {
         let first = |group: usize| !self.axes.reduced[group] || window.origin[group] == 0;
-        if self.blocks { (0..self.axes.reduced.len()).all(first) } else { index == 0 }
+        if self.by_block { (0..self.axes.reduced.len()).all(first) } else { index == 0 }
     }
 
     fn is_last(&self, index: usize, window: &Window<IxDyn>) -> bool {
         let end = |group: usize| window.origin[group] + window.shape[group];
         let last = |group: usize| !self.axes.reduced[group] || end(group) == self.axes.shape[group];
         let all = (0..self.axes.reduced.len()).all(last);
-        if self.blocks { all } else { index + 1 == self.tiles() }
+        if self.by_block { all } else { index + 1 == self.tiles() }
     }
 
     /// Where the stretch with a number lies, of those that the first `count` groups of a window make.
@@ -92,7 +102,7 @@ impl<A: Element, R: Reducer<A>> Reducing<'_, A, R> {
             if self.axes.reduced[group] {
                 place.index += (window.origin[group] + at) as u64 * self.axes.weights[group];
             } else {
-                let origin = if self.blocks { 0 } else { window.origin[group] };
+                let origin = if self.by_block { 0 } else { window.origin[group] };
                 place.kept += (origin + at) * kept_step;
                 kept_step *= self.block_len(window, group);
             }
@@ -101,26 +111,35 @@ impl<A: Element, R: Reducer<A>> Reducing<'_, A, R> {
     }
 
     fn block_len(&self, window: &Window<IxDyn>, group: usize) -> usize {
-        if self.blocks { window.shape[group] } else { self.axes.shape[group] }
+        if self.by_block { window.shape[group] } else { self.axes.shape[group] }
     }
 
-    /// Neighbours in memory belong to one element of the result.
-    fn along_runs(&self, window: &Window<IxDyn>, tile: &[A], states: &mut [R::State]) {
-        let groups = self.axes.reduced.len();
-        let len = window.shape.slice().last().copied().unwrap_or(1);
-        let (fast, origin, step) = match groups.checked_sub(1) {
+    /// The axis along which neighbours in memory lie, the first index there, and how far one step along
+    /// it is in the order of what is reduced.
+    fn fast(&self, window: &Window<IxDyn>) -> (usize, usize, u64) {
+        match self.axes.reduced.len().checked_sub(1) {
             Some(fast) => (fast, window.origin[fast], self.axes.weights[fast]),
             None => (0, 0, 1),
-        };
+        }
+    }
+}
+
+impl<A: Element, R: Reducer<A>> Reducing<'_, A, R> {
+    /// Neighbours in memory belong to one element of the result.
+    fn along_runs(&self, window: &Window<IxDyn>, tile: &[A], states: &mut [R::State]) {
+        let places = &self.places;
+        let len = window.shape.slice().last().copied().unwrap_or(1);
+        let (fast, origin, step) = places.fast(window);
         let leaf = |row: usize, begin: usize| {
             let end = (begin + LEAF).min(len);
-            let index = self.place(window, fast, row).index + (origin + begin) as u64 * step;
+            let index = places.place(window, fast, row).index + (origin + begin) as u64 * step;
             self.reducer.fold(&tile[row * len + begin..row * len + end], index, step)
         };
         let rows = tile.len() / len;
         // Rows that each belong to another element can be worked on at a time.
-        if self.axes.reduced[..fast].iter().all(|reduced| !reduced) && rows >= len.div_ceil(LEAF) {
-            let first = self.place(window, fast, 0).kept;
+        if places.axes.reduced[..fast].iter().all(|reduced| !reduced) && rows >= len.div_ceil(LEAF)
+        {
+            let first = places.place(window, fast, 0).kept;
             let at_once = (JOB_LEN / len).max(1);
             let jobs = states[first..first + rows].chunks_mut(at_once).map(Mutex::new);
             let jobs: Vec<_> = jobs.collect();
@@ -140,7 +159,7 @@ impl<A: Element, R: Reducer<A>> Reducing<'_, A, R> {
             (LEAVES, JOB_LEN / LEAF),
             &|number| leaf(number / in_row, number % in_row * LEAF),
             &mut |number, leaf| {
-                let state = self.place(window, fast, number / in_row).kept;
+                let state = self.places.place(window, fast, number / in_row).kept;
                 self.reducer.merge(&mut states[state], &leaf);
             },
         );
@@ -148,14 +167,14 @@ impl<A: Element, R: Reducer<A>> Reducing<'_, A, R> {
 
     /// Neighbours in memory belong to different elements of the result: rows are added to each other.
     fn across_rows(&self, window: &Window<IxDyn>, tile: &[A], states: &mut [R::State]) {
-        let groups = self.axes.reduced.len();
+        let groups = self.places.axes.reduced.len();
         let columns = window.shape[groups - 1];
-        let first_column = if self.blocks { 0 } else { window.origin[groups - 1] };
+        let first_column = if self.places.by_block { 0 } else { window.origin[groups - 1] };
         let (outer, rows) =
             if groups == 1 { (0, 1) } else { (groups - 2, window.shape[groups - 2]) };
         let row_index = |row: usize| {
             let first = if groups == 1 { 0 } else { window.origin[groups - 2] };
-            let weight = if groups == 1 { 0 } else { self.axes.weights[groups - 2] };
+            let weight = if groups == 1 { 0 } else { self.places.axes.weights[groups - 2] };
             (first + row) as u64 * weight
         };
         // The leaf of some rows, of these columns.
@@ -169,7 +188,7 @@ impl<A: Element, R: Reducer<A>> Reducing<'_, A, R> {
         };
         let blocks: Vec<_> = tile.chunks_exact(rows * columns).enumerate().collect();
         let place = |number: usize| {
-            let place = self.place(window, outer, number);
+            let place = self.places.place(window, outer, number);
             Place { kept: place.kept + first_column, ..place }
         };
         if columns >= 2 * COLUMNS {
@@ -244,7 +263,7 @@ impl<A: Element, R: Reducer<A>> Resume for Reducing<'_, A, R> {
     }
 
     fn restore(&self, tiles: usize, from: &mut dyn Read) -> io::Result<()> {
-        let states = load_all(from, self.block(&self.window(tiles - 1)).len())?;
+        let states = load_all(from, self.places.block(&self.places.window(tiles - 1)).len())?;
         *self.state.lock().unwrap_or_else(PoisonError::into_inner) = states;
         Ok(())
     }
@@ -254,8 +273,7 @@ impl<A: Element, R: Reducer<A>> Pass for Reducing<'_, A, R> {
     type Slot = Slot<A, R::Out>;
 
     fn tiles(&self) -> usize {
-        // Of no elements there is a result all the same.
-        self.tiling.len().max(1)
+        self.places.tiles()
     }
 
     fn slots(&self) -> usize {
@@ -263,43 +281,43 @@ impl<A: Element, R: Reducer<A>> Pass for Reducing<'_, A, R> {
     }
 
     fn slot(&self) -> Self::Slot {
-        let len = self.tiling.tile().slice().iter().product();
+        let len = self.places.tiling.tile().slice().iter().product();
         Slot { tile: Buffer::new(len, self.source.layout().offset()), result: None }
     }
 
     fn read(&self, index: usize, slot: &mut Self::Slot, io: &Io) -> Result<u64> {
-        if self.tiling.is_empty() {
+        if self.places.tiling.is_empty() {
             return Ok(0);
         }
-        let window = self.tiling.window(index);
+        let window = self.places.tiling.window(index);
         let mut tile = Tile::new(&window, &mut slot.tile, Order::C);
         Ok(io.read(self.source, &window, tile.view_mut(), Order::C)?)
     }
 
     fn compute(&self, index: usize, slot: &mut Self::Slot) {
         let mut states = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let window = self.window(index);
-        if self.is_first(index, &window) {
+        let window = self.places.window(index);
+        if self.places.is_first(index, &window) {
             states.clear();
-            states.resize(self.block(&window).len(), self.reducer.state());
+            states.resize(self.places.block(&window).len(), self.reducer.state());
         }
         if !window.is_empty() {
             let tile = &slot.tile[..window.len()];
-            if self.axes.fast_is_reduced() {
+            if self.places.axes.fast_is_reduced() {
                 self.along_runs(&window, tile, &mut states);
             } else {
                 self.across_rows(&window, tile, &mut states);
             }
         }
         let result = || states.iter().map(|state| self.reducer.finish(state)).collect();
-        slot.result = self.is_last(index, &window).then(result);
+        slot.result = self.places.is_last(index, &window).then(result);
     }
 
     fn write(&self, index: usize, slot: &mut Self::Slot, io: &Io) -> Result<u64> {
         let Some(result) = slot.result.take() else { return Ok(0) };
         let result = result?;
-        let window = self.window(index);
-        let block = self.block(&window);
+        let window = self.places.window(index);
+        let block = self.places.block(&window);
         let view = ArrayView::from_shape(block.shape.clone(), &result);
         io.write(self.sink, &block, view.expect("an element for each state"), Order::C)?;
         Ok((result.len() * size_of::<R::Out>()) as u64)

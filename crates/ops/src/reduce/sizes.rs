@@ -57,32 +57,43 @@ pub(super) const LEAVES: usize = 8192;
 /// Columns that a thread takes at a time.
 pub(super) const COLUMNS: usize = 512;
 
-pub(super) struct Sizes<'a, D> {
-    source: Grouped<'a, dyn Stored<D> + 'a, D>,
-    axes: Axes,
-    threads: usize,
+/// The bytes that a reduction has of each thing.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Bytes {
     element: usize,
     leaf: u64,
     state: u64,
     out: u64,
 }
 
-impl<'a, D: Dimension> Sizes<'a, D> {
-    pub(super) fn new<A: outcore_storage::Element, R: Reducer<A>>(
-        source: &'a dyn Stored<D>,
-        groups: &'a Groups,
-        reduced: &[bool],
-        threads: usize,
-    ) -> Self {
+impl Bytes {
+    pub(super) fn of<A, R: Reducer<A>>() -> Self {
         Self {
-            source: Grouped::new(source, groups),
-            axes: Axes::new(groups, reduced, source.shape().slice()),
-            threads,
             element: size_of::<A>(),
             leaf: size_of::<R::Leaf>() as u64,
             state: size_of::<R::State>() as u64,
             out: size_of::<R::Out>() as u64,
         }
+    }
+}
+
+pub(super) struct Sizes<'a, D> {
+    source: Grouped<'a, dyn Stored<D> + 'a, D>,
+    axes: Axes,
+    threads: usize,
+    bytes: Bytes,
+}
+
+impl<'a, D: Dimension> Sizes<'a, D> {
+    pub(super) fn new(
+        source: &'a dyn Stored<D>,
+        groups: &'a Groups,
+        reduced: &[bool],
+        threads: usize,
+        bytes: Bytes,
+    ) -> Self {
+        let axes = Axes::new(groups, reduced, source.shape().slice());
+        Self { source: Grouped::new(source, groups), axes, threads, bytes }
     }
 
     /// The tiles, whether the result is made block by block, and the pass.
@@ -108,15 +119,15 @@ impl<'a, D: Dimension> Sizes<'a, D> {
             tiles: tiling.len(),
             tile: tile.slice().to_vec(),
             slots,
-            tile_bytes: (tile.slice().iter().product::<usize>() * self.element) as u64,
+            tile_bytes: (tile.slice().iter().product::<usize>() * self.bytes.element) as u64,
             run_bytes_read: run_bytes(&self.source, &tiling),
             run_bytes_written: if blocks {
-                self.kept_len(tile) * self.out
+                self.kept_len(tile) * self.bytes.out
             } else {
-                kept * self.out
+                kept * self.bytes.out
             },
-            bytes_read: planned_read_bytes(&self.source, &tiling, Order::C, self.element),
-            bytes_written: kept * self.out,
+            bytes_read: planned_read_bytes(&self.source, &tiling, Order::C, self.bytes.element),
+            bytes_written: kept * self.bytes.out,
             memory,
         };
         Ok((tiling, blocks, pass))
@@ -139,7 +150,7 @@ impl<'a, D: Dimension> Sizes<'a, D> {
             (0..tile.ndim()).rev().collect()
         };
         let growing = growing.into_iter().map(|group| (group, self.axes.unit(group)));
-        let most = PREFERRED_BYTES / self.element;
+        let most = PREFERRED_BYTES / self.bytes.element;
         let shape = &self.axes.shape;
         grow(&mut tile, shape, growing, most, limit, |tile| self.cost(tile, slots, blocks))?;
         let mut tiling = Tiling::new(self.axes.shape.clone(), tile, Order::C);
@@ -170,11 +181,11 @@ impl<'a, D: Dimension> Sizes<'a, D> {
         let block = self.kept_len(if blocks { tile } else { &self.axes.shape });
         let results = if blocks { slots as u64 } else { 1 };
         let read = len.saturating_mul(self.source.layout().element_bytes() as u64);
-        let leaves = (LEAVES + self.threads * COLUMNS) as u64 * self.leaf;
-        let tiles = len.saturating_mul(self.element as u64).saturating_mul(slots as u64);
-        let each = self.state + results * self.out;
+        let leaves = (LEAVES + self.threads * COLUMNS) as u64 * self.bytes.leaf;
+        let tiles = len.saturating_mul(self.bytes.element as u64).saturating_mul(slots as u64);
+        let each = self.bytes.state + results * self.bytes.out;
         tiles.saturating_add(block.saturating_mul(each)).saturating_add(leaves).saturating_add(
-            staging_bytes(self.source.copies(), read, block.saturating_mul(self.out), slots),
+            staging_bytes(self.source.copies(), read, block.saturating_mul(self.bytes.out), slots),
         )
     }
 }

@@ -18,7 +18,7 @@ use std::ops::RangeInclusive;
 
 use super::in_order;
 use crate::Result;
-use crate::stream::{Durable, Pass, Resume};
+use crate::stream::{Durable, Pass, Resume, join};
 use crate::tile::{PerThread, Tile};
 use crate::tiling::Tiling;
 use crate::transfer::{IO_THREADS, Io, WriteShared};
@@ -126,7 +126,7 @@ impl<'a, T: Element> Reorder<'a, T> {
             let (low, high) = window.split_at(axis, middle);
             let (low_tile, high_tile) = tile.split_at(Axis(axis), middle);
             let (one, other) =
-                rayon::join(|| self.read_part(&low, low_tile), || self.read_part(&high, high_tile));
+                join(|| self.read_part(&low, low_tile), || self.read_part(&high, high_tile));
             return Ok(one? + other?);
         }
         let to_sink = IxDyn(self.pieces.to_sink);

@@ -1,0 +1,119 @@
+//! `outcore fft`: files larger than the memory it may use, what it refuses, what it leaves.
+
+use crate::support::{Ran, folder, read, run_line, snapshot, write};
+use ndarray::{Array1, Axis, Ix1};
+use num_complex::Complex;
+use outcore_ops::{Budget, Control, fft, rfftn};
+use outcore_storage::{FileArray, FileArrayMut, Order};
+use std::path::Path;
+
+type C32 = Complex<f32>;
+
+fn lane(path: &Path, len: usize) -> Array1<C32> {
+    let field = crate::support::field((1, len)).row(0).to_owned();
+    let mut file = FileArrayMut::<C32, Ix1>::create(path, len).unwrap();
+    file.write_window(0..len, &field).unwrap();
+    file.close().unwrap();
+    field
+}
+
+#[test]
+fn a_lane_longer_than_the_budget_goes_through_a_scratch_file() {
+    let folder = folder().unwrap();
+    let len = 3 << 19;
+    let field = lane(&folder.path().join("a.npy"), len);
+    let mut expected = field.clone();
+    let plan = fft(&field, 0).plan::<f32>(Budget::new(1 << 30)).unwrap();
+    plan.run(&field, &mut expected, Control::new()).unwrap();
+    for memory in ["1GiB", "4MiB", "1MiB"] {
+        let line = format!("fft a.npy o.npy --force --json --memory {memory}");
+        let ran = run_line(folder.path(), &line).ok();
+        assert_eq!(ran.json()["passes"], if memory == "1GiB" { 1 } else { 2 }, "{}", ran.stderr);
+        let found = FileArray::<C32, Ix1>::open(folder.path().join("o.npy")).unwrap();
+        assert!(found.read().unwrap() == expected, "within {memory}");
+        let left: Vec<_> = snapshot(folder.path()).into_keys().collect();
+        assert_eq!(left, ["a.npy", "o.npy"]);
+    }
+    // As an array of one row, by the command for two axes.
+    write(&folder.path().join("b.npy"), &field.insert_axis(Axis(0)), Order::C);
+    let ran = run_line(folder.path(), "fft2 b.npy o2.npy --json --memory 1MiB").ok();
+    assert_eq!(ran.json()["passes"], 2, "{}", ran.stderr);
+    assert!(read::<C32>(&folder.path().join("o2.npy")).row(0) == expected);
+    let dry = run_line(folder.path(), "fft a.npy x.npy --memory 1MiB --dry-run").ok().stdout;
+    assert!(dry.contains("needs 24.0 MiB of disk, 12.0 MiB of it for a while"), "{dry}");
+}
+
+#[test]
+fn real_numbers_go_to_half_a_spectrum_and_back() {
+    let folder = folder().unwrap();
+    for (shape, order) in [((300, 211), Order::C), ((301, 210), Order::F)] {
+        let field = crate::support::field(shape).map(|z| z.re);
+        write(&folder.path().join("a.npy"), &field, order);
+        let line = "fft a.npy s.npy --real --force --memory 256KiB --json";
+        let ran = run_line(folder.path(), line).ok();
+        assert_eq!(ran.json()["passes"], 2);
+        let mut expected = ndarray::Array2::zeros((shape.0, shape.1 / 2 + 1));
+        let source = FileArray::<f32, ndarray::Ix2>::open(folder.path().join("a.npy")).unwrap();
+        let plan = rfftn(&source, &[0, 1]).plan::<f32>(Budget::new(1 << 30)).unwrap();
+        plan.run(&source, &mut expected, Control::new()).unwrap();
+        assert!(read::<C32>(&folder.path().join("s.npy")) == expected);
+
+        let line = format!(
+            "fft s.npy b.npy --real --inverse --n {},{} --force --memory 256KiB --json",
+            shape.0, shape.1
+        );
+        assert_eq!(run_line(folder.path(), &line).ok().json()["passes"], 2);
+        let back = read::<f32>(&folder.path().join("b.npy"));
+        assert!((&back - &field).iter().all(|x| x.abs() < 1e-5));
+    }
+}
+
+#[test]
+fn a_shifted_spectrum_comes_back() {
+    let folder = folder().unwrap();
+    let field = crate::support::field((60, 47));
+    write(&folder.path().join("a.npy"), &field, Order::C);
+    for memory in ["1GiB", "24KiB"] {
+        let within = format!("--shift --force --memory {memory} --threads 1");
+        run_line(
+            folder.path(),
+            &format!("fft a.npy plain.npy --force --memory {memory} --threads 1"),
+        )
+        .ok();
+        run_line(folder.path(), &format!("fft a.npy s.npy {within}")).ok();
+        let (plain, shifted) = (
+            read::<C32>(&folder.path().join("plain.npy")),
+            read::<C32>(&folder.path().join("s.npy")),
+        );
+        for (index, element) in plain.indexed_iter() {
+            assert_eq!(*element, shifted[[(index.0 + 30) % 60, (index.1 + 23) % 47]]);
+        }
+        run_line(folder.path(), &format!("fft s.npy b.npy --inverse {within}")).ok();
+        let back = read::<C32>(&folder.path().join("b.npy"));
+        assert!((&back - &field).iter().all(|z| z.norm() < 1e-5));
+    }
+}
+
+#[test]
+fn what_cannot_be_done_is_refused_in_a_sentence() {
+    let folder = folder().unwrap();
+    write(&folder.path().join("a.npy"), &crate::support::field((6, 5)), Order::C);
+    lane(&folder.path().join("long.npy"), 3 << 19);
+    let before = snapshot(folder.path());
+    for (line, words) in [
+        ("fft a.npy o.npy --axes 2", ["axis 2", "[6, 5]"]),
+        ("fft a.npy o.npy --axes 0,0", ["axis 0", "twice"]),
+        ("fft a.npy o.npy --real", ["holds complex64", "--real"]),
+        ("fft a.npy o.npy --n 4", ["[4]", "[0, 1]"]),
+        ("fft a.npy o.npy --n 4,0", ["axis 1", "length 0"]),
+        ("fft a.npy o.npy --memory 1", ["needs", "1 B"]),
+        ("fft long.npy o.npy --shift --memory 4MiB", ["long.npy", "--shift"]),
+        ("fft a.npy a.npy", ["a.npy", "is the input"]),
+    ] {
+        let Ran { code, stdout, stderr } = run_line(folder.path(), line);
+        assert_eq!((code, stdout.as_str()), (Some(1), ""), "{line}: {stderr}");
+        assert_eq!(stderr.lines().count(), 1, "{stderr}");
+        assert!(words.iter().all(|word| stderr.contains(word)), "{line}: {stderr}");
+    }
+    assert_eq!(snapshot(folder.path()), before);
+}

@@ -1,0 +1,176 @@
+//! Transforms of real numbers are halves of those of complex ones, whatever the axes, the order and the
+//! plan.
+
+use crate::support::{Number, ORDERS, float, needed, noise, resources};
+use ndarray::{Array, ArrayD, Axis, Dimension, IxDyn, ShapeBuilder, Slice};
+use num_complex::Complex;
+use outcore_ops::{Budget, Control, Norm, fftn, irfftn, rfft, rfftn};
+use outcore_storage::{Element, Order};
+use proptest::prelude::*;
+
+fn reals<T: Number>(shape: &[usize], order: Order, seed: u64) -> ArrayD<T> {
+    let mut index = 0;
+    let numbers = Array::from_shape_fn(IxDyn(shape), |_| {
+        index += 1;
+        T::of(noise(seed, index))
+    });
+    let mut field = Array::from_elem(IxDyn(shape).set_f(order == Order::F), T::of(0.0));
+    field.assign(&numbers);
+    field
+}
+
+/// The half of the complex transform.
+fn expected<T: Number>(field: &ArrayD<T>, axes: &[usize], norm: Norm) -> ArrayD<Complex<T>>
+where
+    Complex<T>: Element,
+{
+    let complex = field.map(|&x| Complex::new(x, T::of(0.0)));
+    let mut spectrum = complex.clone();
+    let plan = fftn(&complex, axes).norm(norm).plan::<T>(Budget::new(1 << 30)).unwrap();
+    plan.run(&complex, &mut spectrum, Control::new()).unwrap();
+    let last = *axes.last().unwrap();
+    let half = field.shape()[last] / 2 + 1;
+    spectrum.slice_axis(Axis(last), Slice::from(..half)).to_owned()
+}
+
+/// The relative distance in the L2 norm.
+fn far<T: Number, D: Dimension>(one: &Array<Complex<T>, D>, other: &Array<Complex<T>, D>) -> f64 {
+    let apart = (one - other).iter().map(|x| x.norm_sqr().wide()).sum::<f64>();
+    let size = other.iter().map(|x| x.norm_sqr().wide()).sum::<f64>();
+    (apart / size.max(f64::MIN_POSITIVE)).sqrt()
+}
+
+#[derive(Clone, Debug)]
+struct Case {
+    shape: Vec<usize>,
+    axes: Vec<usize>,
+    orders: (Order, Order),
+    norm: Norm,
+    threads: usize,
+    seed: u64,
+}
+
+fn case() -> impl Strategy<Value = Case> {
+    let length =
+        prop_oneof![3 => 1_usize..12, 1 => prop::sample::select(vec![16_usize, 17, 30, 31])];
+    let shape = prop::collection::vec(length, 1..5);
+    let order = || prop::sample::select(&ORDERS[..]);
+    let norm = prop::sample::select(vec![Norm::Backward, Norm::Ortho, Norm::Forward]);
+    shape
+        .prop_flat_map(move |shape| {
+            let all: Vec<usize> = (0..shape.len()).collect();
+            let axes = prop::sample::subsequence(all, 1..=shape.len()).prop_shuffle();
+            (Just(shape), axes, (order(), order()), norm.clone(), 1_usize..3, 0_u64..1000)
+        })
+        .prop_map(|(shape, axes, orders, norm, threads, seed)| Case {
+            shape,
+            axes,
+            orders,
+            norm,
+            threads,
+            seed,
+        })
+}
+
+fn check<T: Number>(case: &Case)
+where
+    Complex<T>: Element,
+{
+    let field = reals::<T>(&case.shape, case.orders.0, case.seed);
+    let expected = expected(&field, &case.axes, case.norm);
+    let request = rfftn(&field, &case.axes).norm(case.norm);
+    let least = needed(|bytes| request.plan::<T>(resources(bytes, case.threads)));
+    let mut first: Option<ArrayD<Complex<T>>> = None;
+    for budget in [1 << 24, 2 * least, least + least / 3, least] {
+        let plan = request.plan::<T>(resources(budget, case.threads)).unwrap();
+        assert_eq!(plan.shape(), expected.shape());
+        let shape = expected.raw_dim().set_f(case.orders.1 == Order::F);
+        let mut spectrum = Array::from_elem(shape, Complex::new(T::of(0.0), T::of(0.0)));
+        plan.run(&field, &mut spectrum, Control::new()).unwrap();
+        let far = far(&spectrum, &expected);
+        // Both have the error that is promised.
+        let bound = 2.0 * T::ROUGH * T::UNIT * float(field.len().max(64)).log2().sqrt();
+        assert!(far <= bound, "{far:e} of {bound:e}: {plan}");
+        let first = first.get_or_insert_with(|| spectrum.clone());
+        assert!(*first == spectrum, "other bits by {plan}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(40) })]
+
+    #[test]
+    fn the_spectrum_is_half_of_the_complex_one(case in case()) {
+        check::<f64>(&case);
+        check::<f32>(&case);
+    }
+}
+
+#[test]
+fn larger_arrays_take_two_passes_with_half_the_bytes() {
+    for shape in [[64, 96], [61, 97], [96, 2], [2, 96], [128, 1]] {
+        let field = reals::<f32>(&shape, Order::C, 3);
+        let request = rfftn(&field, &[0, 1]);
+        let expected = expected(&field, &[0, 1], Norm::Backward);
+        let least = needed(|bytes| request.plan::<f32>(resources(bytes, 2)));
+        for budget in [least, 2 * least, 1 << 24] {
+            let plan = request.plan::<f32>(resources(budget, 2)).unwrap();
+            let bytes = plan.plan().bytes_read() + plan.plan().bytes_written();
+            let half = (shape[0] * (shape[1] / 2 + 1) * 8) as u64;
+            assert!(bytes <= 4 * half, "{}", plan.plan());
+            let mut spectrum = ArrayD::from_elem(expected.raw_dim(), Complex::default());
+            plan.run(&field, &mut spectrum, Control::new()).unwrap();
+            assert!(far(&spectrum, &expected) < 1e-6);
+        }
+    }
+}
+
+#[test]
+fn what_cannot_be_transformed_is_refused() {
+    let field = ArrayD::<f64>::zeros(IxDyn(&[3, 0, 4]));
+    for (axes, text) in [
+        (vec![], "needs an axis"),
+        (vec![1], "axis 1 has length 0"),
+        (vec![3], "no axis 3"),
+        (vec![0, 2, 0], "named twice"),
+    ] {
+        let error = rfftn(&field, &axes).plan::<f64>(Budget::new(1 << 20)).unwrap_err().to_string();
+        assert!(error.contains(text), "{error}");
+    }
+    let plan = rfft(&field, 2).plan::<f64>(Budget::new(1 << 20)).unwrap();
+    let mut spectrum = ArrayD::zeros(IxDyn(&[3, 0, 3]));
+    plan.run(&field, &mut spectrum, Control::new()).unwrap();
+}
+
+/// Columns are transformed in pairs, but what is no number in one does not reach what it is not
+/// transformed with.
+#[test]
+fn what_is_not_a_number_stays_in_its_matrix() {
+    let (shape, axes) = ([6, 5, 9], [0, 2]);
+    let clean = reals::<f64>(&shape, Order::C, 4);
+    for bad in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+        let mut field = clean.clone();
+        field[[2, 3, 4]] = bad;
+        let request = rfftn(&field, &axes);
+        let least = needed(|bytes| request.plan::<f64>(resources(bytes, 2)));
+        for budget in [least, 2 * least, 1 << 24] {
+            let plan = request.plan::<f64>(resources(budget, 2)).unwrap();
+            let mut found = ArrayD::zeros(IxDyn(plan.shape()));
+            let mut expected = found.clone();
+            plan.run(&field, &mut found, Control::new()).unwrap();
+            plan.run(&clean, &mut expected, Control::new()).unwrap();
+            for matrix in [0, 1, 2, 4] {
+                let of =
+                    |array: &ArrayD<Complex<f64>>| array.index_axis(Axis(1), matrix).to_owned();
+                assert_eq!(of(&found), of(&expected), "{bad} {plan}");
+            }
+            assert!(found.index_axis(Axis(1), 3).iter().all(|x| !x.is_finite()), "{bad} {plan}");
+            let mut back = field.clone();
+            let inverse = irfftn(&found, &axes, 9).plan::<f64>(resources(2 * least, 2)).unwrap();
+            let mut scratch = found.clone();
+            inverse.run_through(&found, &mut scratch, &mut back, Control::new()).unwrap();
+            let is_finite = |matrix| back.index_axis(Axis(1), matrix).iter().all(|x| x.is_finite());
+            assert_eq!([0, 1, 2, 3, 4].map(is_finite), [true, true, true, false, true], "{bad}");
+        }
+    }
+}
