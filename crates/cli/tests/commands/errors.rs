@@ -244,7 +244,7 @@ const NOBODY: &str = "--reuid=65534";
 
 #[test]
 fn files_without_permission_are_named() {
-    let name = "files_without_permission_are_named";
+    let name = "errors::files_without_permission_are_named";
     let user = fs::metadata("/proc/self").map(|process| process.uid());
     if user.is_ok_and(|user| user == 0) {
         // Root may do everything, so a child without rights does it.
@@ -308,7 +308,7 @@ fn a_tile_far_larger_than_the_budget_is_refused_before_it_takes_memory() {
     assert!(!folder.path().join("out.npy").exists());
 }
 
-const FULL_DISK: &str = "a_full_disk_is_an_error_and_leaves_nothing";
+const FULL_DISK: &str = "errors::a_full_disk_is_an_error_and_leaves_nothing";
 const DISK_FOLDER: &str = "OUTCORE_TEST_FULL_DISK";
 /// The exit code of a child that may not mount the disk.
 const NOT_MOUNTED: i32 = 77;
