@@ -25,7 +25,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 use support::watch::{Fault, Faulty};
-use support::{needed, noise, random, resources, within};
+use support::{needed, noise, quick_folder, random, resources, within};
 
 type C64 = Complex<f64>;
 
@@ -697,18 +697,13 @@ fn summaries() -> Vec<Case> {
     ]
 }
 
-/// A folder on a disk that syncs in no time, where there is one: then there is time for several marks.
-fn folder() -> tempfile::TempDir {
-    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
-}
-
 #[test]
 fn no_fault_hangs_is_hidden_or_leaves_anything() {
     let all = elementwise().into_iter().chain(transforms()).chain(transforms_of_reals());
     let all = all.chain(spectral());
     for case in all.chain(along_axes()).chain(summaries()) {
         within(LIMIT, move || {
-            let folder = folder();
+            let folder = quick_folder();
             case.check(folder.path());
         });
     }

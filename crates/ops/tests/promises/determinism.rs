@@ -237,7 +237,9 @@ fn convolutions_have_the_same_bits_by_every_plan() {
     let kernel = random::<f32>((500, 77), Order::C, 9).map(|x| x.re);
     for order in ORDERS {
         let field = in_order(&random::<f32>(SHAPE, order, 10).map(|x| x.re), order);
-        for mode in [Mode::Full, Mode::Same, Mode::Valid] {
+        // One of them is enough to show that the order makes no difference.
+        let count = if order == Order::C { 3 } else { 1 };
+        for mode in [Mode::Full, Mode::Same, Mode::Valid].into_iter().take(count) {
             let request = fftconvolve(&field, &kernel).mode(mode);
             let least = needed(|bytes| request.plan::<f32>(resources(bytes, 2)));
             let (mut results, mut passes) = (BTreeSet::new(), BTreeSet::new());

@@ -120,7 +120,7 @@ fn sentence(error: &Error) -> String {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(200) })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(100) })]
 
     #[test]
     fn the_smallest_budget_of_a_transform_is_sufficient_and_one_byte_less_is_not(

@@ -240,6 +240,11 @@ pub(crate) fn skipped(test: &str, reason: &str) {
     let _ = writeln!(std::io::stderr(), "SKIPPED {test}: {reason}");
 }
 
+/// A folder on a disk that syncs in no time, where there is one: then there is time for several marks.
+pub(crate) fn quick_folder() -> tempfile::TempDir {
+    tempfile::tempdir_in("/dev/shm").or_else(|_| folder()).unwrap()
+}
+
 /// A Python script of the folder `tests`.
 pub(crate) fn script(name: &str) -> std::path::PathBuf {
     std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(name)
