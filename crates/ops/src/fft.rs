@@ -47,6 +47,11 @@ use crate::{Error, Resources, Result};
 
 /// The forward transform along one axis; as `numpy.fft.fft`. See [`fftn`].
 ///
+/// A lane of more than 2^20 elements whose length is the product of two up to 2^20 is transformed in four
+/// steps, whatever the budget (Bailey, "FFTs in external or hierarchical memory", 1990). So it may be longer
+/// than the budget: then there are two passes, through a scratch array (see [`FftPlan::run_through`]). Other
+/// long lanes must fit, and the refusal names the next length that need not.
+///
 /// ```
 /// use ndarray::Array2;
 /// use num_complex::Complex;

@@ -581,8 +581,8 @@ fn neither_the_size_of_an_array_nor_the_threads_make_a_difference() {
     let _alone = alone();
     let folder = folder().unwrap();
     let options = Options::new();
-    // Once, four and twelve times the budget, and odd shapes of twice as much.
-    let sides = [(512, 1024), (1024, 2048), (2048, 3072)];
+    // Once, four and eight times the budget, and odd shapes of twice as much.
+    let sides = [(512, 1024), (1024, 2048), (2048, 2048)];
     for shape in sides.into_iter().chain([(350_000, 3), (3, 350_000), (1, 1_100_000)]) {
         let of = |name: &str| file::<f32>(folder.path(), name, shape, &options);
         let input = of("in.npy");
@@ -821,6 +821,9 @@ fn cosine_transforms_stay_within_the_budget() {
             |resources| dct(&source, axis, kind).plan::<f32>(resources),
             |plan| drop(plan.run(&source, &mut sink, Control::new()).unwrap()),
         );
+        if shape[axis] < 5000 {
+            continue;
+        }
         let (source, mut sink) = (of::<f64>(&shape, Order::F), of::<f64>(&shape, Order::F));
         all_budgets(
             &what,
@@ -846,7 +849,9 @@ where
         let plan = |bytes| fft(&mapped, axis).plan::<T>(resources(bytes, threads));
         let least = needed(plan);
         assert!(least < MIB, "{least}");
-        for budget in [least.max(256 << 10), 6 * MIB] {
+        let budgets =
+            if threads == 1 { vec![6 * MIB] } else { vec![least.max(256 << 10), 6 * MIB] };
+        for budget in budgets {
             let peak = peak(|| {
                 let plan = plan(budget).unwrap();
                 plan.run_through(&mapped, &mut scratch, &mut sink, Control::new()).unwrap();

@@ -11,7 +11,7 @@ use super::blocks::{BlockRequest, Blocks};
 use super::long::{Long, LongRequest};
 use super::tiles::{TileRequest, Tiles};
 use crate::fourier::Real;
-use crate::lanes::LaneCost;
+use crate::lanes::{LaneCost, next_divided};
 use crate::plan::{PassPlan, refuse, slots, usable};
 use crate::transfer::staging_bytes;
 use crate::{Resources, Result};
@@ -128,7 +128,17 @@ impl<'a> Sizes<'a> {
             }
             least = least.min(long.least());
         }
-        Err(refuse(operation, least, self.resources))
+        Err(refuse(&format!("{operation}{}", self.undivided()), least, self.resources))
+    }
+
+    /// Says of a single lane that cannot be cut in two which length could.
+    fn undivided(&self) -> String {
+        let &[place] = self.axes.transformed() else { return String::new() };
+        let len = self.axes.lens()[place];
+        let next = next_divided(len);
+        next.map_or_else(String::new, |next| {
+            format!(", of which length {len} cannot be cut in two, but {next} can,")
+        })
     }
 
     /// The smallest cost of all ways: every axis by itself, or blocks of the smallest tiles.

@@ -24,6 +24,7 @@ use std::sync::Arc;
 
 use super::LaneScratch;
 use crate::fourier::{Direction, Real};
+use crate::frequency::next_fast_len;
 use crate::store::copy_transposed;
 use crate::tile::Tile;
 
@@ -40,6 +41,16 @@ pub(crate) fn factors(len: usize) -> Option<(usize, usize)> {
     let least = len.div_ceil(LONGEST);
     let one = (least..=len.isqrt()).rev().find(|&one| len.is_multiple_of(one))?;
     Some((one, len / one))
+}
+
+/// The next fast length that can be cut in two, of a lane that is too long to be transformed at once and
+/// cannot; `None` of all others.
+pub(crate) fn next_divided(len: usize) -> Option<usize> {
+    if len <= LONGEST || factors(len).is_some() {
+        return None;
+    }
+    let fast = std::iter::successors(Some(next_fast_len(len)), |n| Some(next_fast_len(n + 1)));
+    fast.take_while(|&len| len <= LONGEST * LONGEST).find(|&len| factors(len).is_some())
 }
 
 /// The transform of a lane of length N1 N2.
