@@ -309,7 +309,14 @@ impl<A: Element, R: Reducer<A>> Pass for Reducing<'_, A, R> {
                 self.across_rows(&window, tile, &mut states);
             }
         }
-        let result = || states.iter().map(|state| self.reducer.finish(state)).collect();
+        let result = || {
+            // Collected it would grow, and hold up to three times as much while it does.
+            let mut result = Vec::with_capacity(states.len());
+            for state in states.iter() {
+                result.push(self.reducer.finish(state)?);
+            }
+            Ok(result)
+        };
         slot.result = self.places.is_last(index, &window).then(result);
     }
 
