@@ -42,17 +42,18 @@ use std::sync::{Mutex, PoisonError};
 
 use self::frame::Frame;
 use self::passes::{Columns, Factor, Rows, RowsBack, RowsForward, Stored};
-use self::sizes::{Blocks, Used, inner_of, kernel_cuts};
+use self::sizes::{Used, kernel_cuts};
 use self::transforms::{Transforms, lanes};
 use self::views::Below;
 use self::whole::{Kept, Multiplied, Tiles};
 use crate::fft::Home;
-use crate::fft::axes::Axes;
+use crate::fft::axes::{Axes, inner_len};
 use crate::fft::between::{Between, Cuts, Store};
+use crate::fft::blocks::Blocks;
 use crate::fourier::{Direction, Norm};
 use crate::lanes::Lanes;
 use crate::plan::Run;
-use crate::signal::{HalfLanes, Halves, Signal};
+use crate::signal::{Halves, Signal};
 use crate::tiling::Tiling;
 use crate::transfer::WriteShared;
 use crate::{Result, fft};
@@ -63,8 +64,9 @@ pub(crate) struct Engine<A: Signal> {
     used: Used,
     /// The place that is halved in the spectrum.
     half: Option<usize>,
-    halves: Option<HalfLanes<A::Real>>,
-    /// The transforms along the other places that are transformed, and the way back, which is scaled.
+    /// What the way back is multiplied by.
+    scale: A::Real,
+    /// The transforms along the other places that are transformed, and the way back.
     forward: Vec<Lanes<A::Real>>,
     back: Vec<Lanes<A::Real>>,
     threads: usize,
@@ -108,8 +110,7 @@ where
         if let (None, Some(last)) = (half, back.last_mut()) {
             *last = last.scaled(scale);
         }
-        let halves = half.map(|place| HalfLanes::new(lens[place], scale));
-        Self { axes, used, half, halves, forward, back, threads }
+        Self { axes, used, half, scale, forward, back, threads }
     }
 
     /// The transforms along some places, each of which is an axis of a tile.
@@ -127,9 +128,9 @@ where
     }
 
     /// The transforms along the place that is halved, of tiles of some shape.
-    fn halves_of(&self, tile: &[usize], axis: Option<usize>) -> Option<Halves<'_, A::Real>> {
-        let inner = inner_of(tile, axis?);
-        self.halves.as_ref().map(|halves| halves.of_tiles(inner, self.threads))
+    fn halves_of(&self, tile: &[usize], axis: Option<usize>) -> Option<Halves<A::Real>> {
+        let (len, inner) = (self.axes.lens()[self.half?], inner_len(tile, axis?));
+        Some(Halves::new(len, self.scale, self.threads, inner))
     }
 
     /// The length of each place in the spectrum.
@@ -208,12 +209,11 @@ where
     fn multiply_blocks(
         &self,
         run: &mut Run<'_, '_>,
-        blocks: &Blocks,
+        (blocks, split): (&Blocks, usize),
         arrays: &Arrays<'_, A>,
         response: Option<ColumnFactor<'_, A::Real>>,
     ) -> Result<()> {
-        let Blocks { split, cuts, .. } = blocks;
-        let (split, row_axes) = (*split, &self.spectrum()[*split..]);
+        let (cuts, row_axes) = (&blocks.cuts, &self.spectrum()[split..]);
         let [of_source, of_output] = self.used.frames(&self.axes, split);
         let (count, of_kernel) = self.used.kernel_frame(&self.axes, split);
         let kernel_cuts = kernel_cuts(cuts, count);

@@ -161,6 +161,11 @@ impl Cuts {
         self.rows_before(self.kept_from)
     }
 
+    /// Those that are.
+    pub(crate) fn kept_rows(&self) -> usize {
+        self.matrices * self.rows.count - self.stored_rows()
+    }
+
     /// A window of whole columns.
     pub(crate) fn column_window(&self, tile: usize) -> Window<IxDyn> {
         let (matrix, columns) = self.columns(tile);

@@ -24,25 +24,43 @@ pub(crate) struct BlockRequest<'a> {
     pub(crate) rows_cost: &'a dyn Fn(RowTiles) -> u64,
 }
 
+/// What a choice of blocks depends on; names are those of a [`BlockRequest`].
+pub(crate) struct Search<'a> {
+    pub(crate) matrices: usize,
+    pub(crate) rows: usize,
+    pub(crate) len: usize,
+    pub(crate) pitch: usize,
+    pub(crate) mirrored: bool,
+    pub(crate) fixed: Option<RowTiles>,
+    pub(crate) element: u64,
+    pub(crate) columns_cost: &'a dyn Fn(usize, usize) -> u64,
+    pub(crate) rows_cost: &'a dyn Fn(RowTiles) -> u64,
+    /// The width of tiles of at most so many columns, for row tiles of a height.
+    pub(crate) width: &'a dyn Fn(usize, usize) -> usize,
+    /// About how long all passes take, with so many tiles of columns at a time.
+    pub(crate) duration: &'a dyn Fn(&Cuts, usize) -> f64,
+}
+
 /// A choice of tiles.
 #[derive(Clone, Debug)]
 pub(crate) struct Blocks {
     pub(crate) cuts: Cuts,
     pub(crate) slots: usize,
-    memory: [u64; 2],
+    /// Of a pass over columns, and of one over rows.
+    pub(crate) memory: [u64; 2],
     pub(crate) duration: f64,
 }
 
 /// What a disk transfers at least.
 const SECTOR_BYTES: u64 = 512;
 /// A tile of rows: runs that are longer get no faster.
-pub(crate) const ROWS_BYTES: u64 = 16 << 20;
+const ROWS_BYTES: u64 = 16 << 20;
 /// The part of all rows that is worth keeping in memory.
-pub(crate) const WORTH_KEEPING: usize = 16;
+const WORTH_KEEPING: usize = 16;
 /// What a row tile that is kept in memory holds besides its elements.
-pub(crate) const KEPT_TILE_BYTES: u64 = 64;
+const KEPT_TILE_BYTES: u64 = 64;
 
-impl BlockRequest<'_> {
+impl Search<'_> {
     /// The blocks whose transfers take the least time; `None` if the smallest exceed the limit. Wide
     /// tiles of columns have long runs, narrow ones leave room to keep rows in memory between the passes.
     pub(crate) fn best(&self, limit: u64) -> Option<Blocks> {
@@ -59,10 +77,10 @@ impl BlockRequest<'_> {
         };
         let choices = heights.flat_map(|height| {
             (1..=SLOTS).flat_map(move |slots| {
-                let cost = |width| (self.columns_cost)(self.even(width, height), slots);
+                let cost = |width| (self.columns_cost)((self.width)(width, height), slots);
                 let widest = greatest(self.len, limit, cost).unwrap_or(0);
                 halvings(widest).filter_map(move |width| {
-                    let width = self.even(width, height);
+                    let width = (self.width)(width, height);
                     self.choice(self.row_tiles(height), width, slots, limit)
                 })
             })
@@ -72,14 +90,10 @@ impl BlockRequest<'_> {
 
     /// The memory of the smallest blocks; there are none of an array without elements.
     pub(crate) fn least(&self) -> u64 {
-        if self.is_empty() {
+        if self.matrices == 0 || self.rows == 0 || self.len == 0 {
             return u64::MAX;
         }
-        (self.rows_cost)(self.row_tiles(1)).max((self.columns_cost)(1, 1))
-    }
-
-    fn is_empty(&self) -> bool {
-        self.matrices == 0 || self.rows == 0 || self.len == 0
+        (self.rows_cost)(self.row_tiles(1)).max((self.columns_cost)((self.width)(1, 1), 1))
     }
 
     fn row_tiles(&self, height: usize) -> RowTiles {
@@ -102,8 +116,36 @@ impl BlockRequest<'_> {
         let Self { matrices, len, pitch, .. } = *self;
         let cuts = Cuts { matrices, rows, len, width, pitch, kept_from: count - kept };
         let slots = slots.min(cuts.all_column_tiles());
-        let duration = self.duration(&cuts, slots);
+        let duration = (self.duration)(&cuts, slots);
         Some(Blocks { cuts, slots, memory, duration })
+    }
+}
+
+impl BlockRequest<'_> {
+    pub(crate) fn best(&self, limit: u64) -> Option<Blocks> {
+        self.search(|search| search.best(limit))
+    }
+
+    #[expect(clippy::redundant_closure_for_method_calls, reason = "a method is not general enough")]
+    pub(crate) fn least(&self) -> u64 {
+        self.search(|search| search.least())
+    }
+
+    fn search<R>(&self, then: impl FnOnce(&Search<'_>) -> R) -> R {
+        let Self { matrices, rows, len, pitch, mirrored, fixed, element, .. } = *self;
+        then(&Search {
+            matrices,
+            rows,
+            len,
+            pitch,
+            mirrored,
+            fixed,
+            element,
+            columns_cost: self.columns_cost,
+            rows_cost: self.rows_cost,
+            width: &|most, height| even_width(len, most, height, self.read),
+            duration: &|cuts, slots| self.duration(cuts, slots),
+        })
     }
 
     fn duration(&self, cuts: &Cuts, slots: usize) -> f64 {
@@ -127,12 +169,7 @@ impl BlockRequest<'_> {
 
     /// The bytes that stay in memory between the passes.
     pub(crate) fn kept_bytes(&self, cuts: &Cuts) -> u64 {
-        (self.matrices * self.rows - cuts.stored_rows()) as u64 * cuts.len as u64 * self.element
-    }
-
-    /// The width of tiles of at most so many columns, for row tiles of a height.
-    fn even(&self, most: usize, height: usize) -> usize {
-        even_width(self.len, most, height, self.read)
+        cuts.kept_rows() as u64 * cuts.len as u64 * self.element
     }
 
     /// The two passes, and what each costs.
@@ -185,7 +222,7 @@ pub(crate) fn even_width(len: usize, most: usize, height: usize, element_bytes: 
 }
 
 /// A number, its half, the half of that, down to 1; nothing if it is 0.
-pub(crate) fn halvings(from: usize) -> impl Iterator<Item = usize> {
+fn halvings(from: usize) -> impl Iterator<Item = usize> {
     std::iter::successors(Some(from), |n| Some(n / 2)).take_while(|&n| n > 0)
 }
 

@@ -2,10 +2,10 @@
 
 use ndarray::IxDyn;
 use num_complex::Complex;
-use outcore_storage::{Element, Layout, Order, Stored};
+use outcore_storage::{Element, Stored};
 use std::collections::BTreeSet;
 
-use super::axes::{Axes, dim, inner_len};
+use super::axes::{Axes, inner_len, layout};
 use super::between::RowTiles;
 use super::blocks::{BlockRequest, Blocks};
 use super::long::{Long, LongRequest};
@@ -184,8 +184,7 @@ impl<'a> Sizes<'a> {
     ) -> R {
         let of_bytes = |bytes: u64| {
             let bytes = usize::try_from(bytes).expect("few bytes");
-            Layout::new(dim(self.axes.lens()), Order::C, bytes, self.source.layout().offset())
-                .expect("an array with as many elements exists")
+            layout(self.axes, bytes, self.source.layout().offset())
         };
         let between = of_bytes(self.element);
         let sink = of_bytes(if last { self.written } else { self.element });

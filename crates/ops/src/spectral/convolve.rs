@@ -24,7 +24,6 @@ use super::{Arrays, Engine, half, overlap};
 use crate::control::Control;
 use crate::fft::Home;
 use crate::fft::axes::{Axes, dim, layout};
-use crate::fft::sizes::LaneCosts;
 use crate::frequency::next_fast_len;
 use crate::grouped::Grouped;
 use crate::plan::{PassPlan, Plan, Report, Run, check_shape, refuse, usable};
@@ -247,21 +246,10 @@ impl<D: Dimension> Convolve<'_, D> {
             (axes.places(&self.source.layout()), axes.places(&kernel.layout()));
         let (source, kernel) =
             (Grouped::new(self.source, &of_source), Grouped::new(&kernel, &of_kernel));
-        let used: Vec<_> = axes.lens().iter().map(|&len| 0..len).collect();
-        let used = Used { source: used.clone(), kernel: used.clone(), output: used };
+        let (used, block_layout) = (Used::whole(&axes), layout(&axes, size_of::<A>(), 0));
         let sizes = Sizes {
-            axes: &axes,
-            half: half::<A>(&axes),
-            source: &source,
             kernel: Some(&kernel),
-            sink: &layout(&axes, size_of::<A>(), 0),
-            used: &used,
-            resources,
-            element: size_of::<A>() as u64,
-            spectrum: size_of::<Complex<A::Real>>() as u64,
-            lanes: LaneCosts::new::<A::Real>(resources),
-            besides: 0,
-            summed: None,
+            ..Sizes::new::<A>(&axes, &source, &used, &block_layout, resources)
         };
         let places: Vec<usize> =
             (0..axes.lens().len()).filter_map(|place| axes.axis(place)).collect();
@@ -325,37 +313,29 @@ impl<D: Dimension> Convolve<'_, D> {
         let sink = Layout::new(dim(&lens), Order::C, size_of::<A>(), 0);
         let sink = sink.ok_or_else(|| too_large(self.name, shapes.output.slice()))?;
         let (of_source, of_kernel) = (axes.places(&source.layout()), axes.places(&kernel.layout()));
+        let places = Grouped::new(&source, &of_source);
         let sizes = Sizes {
-            axes: &axes,
-            half: half::<A>(&axes),
-            source: &Grouped::new(&source, &of_source),
             kernel: Some(&Grouped::new(&kernel, &of_kernel)),
-            sink: &sink,
-            used: &used,
-            resources,
-            element: size_of::<A>() as u64,
-            spectrum: size_of::<Complex<A::Real>>() as u64,
-            lanes: LaneCosts::new::<A::Real>(resources),
-            besides: 0,
-            summed: None,
+            ..Sizes::new::<A>(&axes, &places, &used, &sink, resources)
         };
         let operation = self.operation::<A>(&shapes);
         let passes = sizes.passes(&operation)?;
         let (plans, kept_bytes) = match &passes {
             Passes::Whole(tiles) => (sizes.whole_plans(tiles), 0),
-            Passes::Blocks(blocks) => {
-                let groups = |layout| axes.thirds(&layout, blocks.split);
+            Passes::Blocks { blocks, split } => {
+                let groups = |layout| axes.thirds(&layout, *split);
                 let sets = (groups(source.layout()), groups(kernel.layout()));
                 let source = Grouped::new(&source, &sets.0);
                 let kernel = Grouped::new(&kernel, &sets.1);
-                (sizes.block_plans(blocks, &source, Some(&kernel)), sizes.kept_bytes(blocks))
+                let plans = sizes.block_plans(blocks, *split, &source, Some(&kernel));
+                (plans, sizes.kept_bytes(blocks))
             }
         };
         let scratch = match passes {
             Passes::Whole(_) => D::zeros(all.len()),
-            Passes::Blocks(_) => scratch_shape::<A, D>(&axes, &shapes),
+            Passes::Blocks { .. } => scratch_shape::<A, D>(&axes, &shapes),
         };
-        let is_needed = matches!(passes, Passes::Blocks(_));
+        let is_needed = matches!(passes, Passes::Blocks { .. });
         let elements = if is_needed { scratch.size() as u64 } else { 0 };
         let plan = Plan {
             operation,
@@ -504,9 +484,9 @@ where
             Way::Padded(Passes::Whole(tiles)) => {
                 self.run_whole(tiles, (source, kernel, &sink), control)
             }
-            Way::Padded(Passes::Blocks(blocks)) => {
+            Way::Padded(Passes::Blocks { blocks, split }) => {
                 check_shape(scratch.shape().slice(), self.scratch.slice())?;
-                let groups = |layout: Layout<D>| self.engine.axes.thirds(&layout, blocks.split);
+                let groups = |layout: Layout<D>| self.engine.axes.thirds(&layout, *split);
                 let padded = |source| Resized::new(source, self.shapes.padded.clone());
                 let (source, kernel, sink) =
                     (padded(source)?, padded(kernel)?, self.cropped(&sink));
@@ -525,7 +505,7 @@ where
                     home: Home::Scratch,
                 };
                 let mut run = Run::new(&self.plan, control)?;
-                self.engine.multiply_blocks(&mut run, blocks, &arrays, None)?;
+                self.engine.multiply_blocks(&mut run, (blocks, *split), &arrays, None)?;
                 Ok(run.finish())
             }
         }

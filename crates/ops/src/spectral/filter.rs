@@ -7,12 +7,11 @@ use std::fmt;
 
 use super::response::{Grid, Place, Response};
 use super::sizes::{Passes, Sizes, Used};
-use super::{Arrays, Engine, half};
+use super::{Arrays, Engine};
 use crate::control::Control;
 use crate::fft::Home;
 use crate::fft::axes::Axes;
 use crate::fft::between::Store;
-use crate::fft::sizes::LaneCosts;
 use crate::grouped::Grouped;
 use crate::plan::{Plan, Report, Run, check_shape};
 use crate::signal::{Signal, spectrum_len};
@@ -110,32 +109,21 @@ impl<D: Dimension, F> SpectralFilter<'_, D, F> {
         let operation = format!("spectral_filter of {shape:?} as {dtype}{along}");
         let groups = axes.places(&layout);
         let source = Grouped::new(self.source, &groups);
-        let used: Vec<_> = axes.lens().iter().map(|&len| 0..len).collect();
-        let used = Used { source: used.clone(), kernel: used.clone(), output: used };
-        let half = half::<A>(&axes);
+        let used = Used::whole(&axes);
+        let sink = crate::fft::axes::layout(&axes, size_of::<A>(), layout.offset());
         let frequencies: usize = names.iter().map(|&axis| shape[axis]).sum();
-        let (element, spectrum) = (size_of::<A>() as u64, size_of::<Complex<A::Real>>() as u64);
         let sizes = Sizes {
-            axes: &axes,
-            half,
-            source: &source,
-            kernel: None,
-            sink: &crate::fft::axes::layout(&axes, size_of::<A>(), layout.offset()),
-            used: &used,
-            resources,
-            element,
-            spectrum,
-            lanes: LaneCosts::new::<A::Real>(resources),
             besides: (frequencies * size_of::<f64>()) as u64,
-            summed: None,
+            ..Sizes::new::<A>(&axes, &source, &used, &sink, resources)
         };
+        let (half, element, spectrum) = (sizes.half, sizes.element, sizes.spectrum);
         let passes = sizes.passes(&operation)?;
         let (plans, kept_bytes) = match &passes {
             Passes::Whole(tiles) => (sizes.whole_plans(tiles), 0),
-            Passes::Blocks(blocks) => {
-                let groups = axes.thirds(&layout, blocks.split);
+            Passes::Blocks { blocks, split } => {
+                let groups = axes.thirds(&layout, *split);
                 let source = Grouped::new(self.source, &groups);
-                (sizes.block_plans(blocks, &source, None), sizes.kept_bytes(blocks))
+                (sizes.block_plans(blocks, *split, &source, None), sizes.kept_bytes(blocks))
             }
         };
         let mut scratch = D::zeros(shape.len());
@@ -228,8 +216,8 @@ where
                 };
                 self.engine.multiply_tiles(&mut run, tiles, (&source, &sink), None, &factor)?;
             }
-            Passes::Blocks(blocks) => {
-                let groups = |layout| axes.thirds(&layout, blocks.split);
+            Passes::Blocks { blocks, split } => {
+                let groups = |layout| axes.thirds(&layout, *split);
                 let sets =
                     (groups(source.layout()), groups(between.layout()), groups(sink.layout()));
                 let arrays = Arrays {
@@ -239,7 +227,7 @@ where
                     sink: &Grouped::new(sink, &sets.2),
                     home,
                 };
-                let (rows, columns) = self.places.split_at(blocks.split);
+                let (rows, columns) = self.places.split_at(*split);
                 let rows: Vec<_> = rows[axes.first()..].iter().collect();
                 let columns: Vec<_> = columns.iter().collect();
                 let response = |elements: &mut [_], first, width| {
@@ -247,6 +235,7 @@ where
                     let grid = Grid { rows, columns, first, width, axes: self.count };
                     self.response.multiply(elements, &grid);
                 };
+                let blocks = (blocks, *split);
                 self.engine.multiply_blocks(&mut run, blocks, &arrays, Some(&response))?;
             }
         }

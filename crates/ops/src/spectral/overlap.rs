@@ -248,7 +248,7 @@ pub(super) struct Overlapped<'a, A: Signal> {
     /// The spectrum of the kernel.
     kernel: &'a [Complex<A::Real>],
     transforms: Transforms<A::Real>,
-    halves: Option<Halves<'a, A::Real>>,
+    halves: Option<Halves<A::Real>>,
     batch: Mutex<Batch<A>>,
 }
 
@@ -261,7 +261,7 @@ where
         tiles: &'a Tiles,
         (source, sink): (&'a dyn Source<A, IxDyn>, &'a dyn WriteShared<A, IxDyn>),
         kernel: &'a [Complex<A::Real>],
-        (transforms, halves): (Transforms<A::Real>, Option<Halves<'a, A::Real>>),
+        (transforms, halves): (Transforms<A::Real>, Option<Halves<A::Real>>),
     ) -> Self {
         let len = |lens: &[usize]| lens.iter().product::<usize>() * blocks.batch;
         let batch = Batch {

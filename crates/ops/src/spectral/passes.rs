@@ -47,7 +47,7 @@ pub(super) struct Rows<'a, A: Signal> {
     /// The axes of the spectrum of a row.
     pub(super) axes: &'a [usize],
     pub(super) transforms: Transforms<A::Real>,
-    pub(super) halves: Option<Halves<'a, A::Real>>,
+    pub(super) halves: Option<Halves<A::Real>>,
 }
 
 impl<A: Signal> Rows<'_, A>

@@ -6,16 +6,15 @@ use outcore_storage::{Buffer, Element, Mark, Sink, Source, Stored};
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
 
+use super::Engine;
 use super::passes::{RowsForward, Stored as StoredRows};
 use super::rings::{Rings, Squares, TOGETHER};
 use super::sizes::{Passes, Sizes, Used};
 use super::transforms::Transforms;
 use super::whole::Kept;
-use super::{Engine, half};
 use crate::control::Control;
 use crate::fft::axes::{Axes, layout};
 use crate::fft::between::{Between, Store};
-use crate::fft::sizes::LaneCosts;
 use crate::fourier::Real;
 use crate::grouped::Grouped;
 use crate::plan::{Plan, Report, Run, check_shape};
@@ -98,34 +97,24 @@ impl<D: Dimension> RadialRequest<'_, D> {
         let all: Vec<usize> = (0..shape.len()).collect();
         let axes = Axes::new("radial_spectrum", self.source, &all, None)?;
         let groups = axes.places(&array);
-        let used: Vec<_> = axes.lens().iter().map(|&len| 0..len).collect();
-        let used = Used { source: used.clone(), kernel: used.clone(), output: used };
+        let source = Grouped::new(self.source, &groups);
+        let (used, sink) = (Used::whole(&axes), layout(&axes, size_of::<A>(), array.offset()));
         let longest = axes.lens().iter().copied().max().unwrap_or(1);
         let squares: u64 = axes.lens().iter().map(|&len| Squares::bytes(len)).sum();
-        let spectrum = size_of::<Complex<A::Real>>() as u64;
-        let half = half::<A>(&axes);
         let sizes = Sizes {
-            axes: &axes,
-            half,
-            source: &Grouped::new(self.source, &groups),
-            kernel: None,
-            sink: &layout(&axes, size_of::<A>(), array.offset()),
-            used: &used,
-            resources,
-            element: size_of::<A>() as u64,
-            spectrum,
-            lanes: LaneCosts::new::<A::Real>(resources),
             besides: squares + Rings::bytes(longest),
             summed: Some(TOGETHER),
+            ..Sizes::new::<A>(&axes, &source, &used, &sink, resources)
         };
+        let (half, spectrum) = (sizes.half, sizes.spectrum);
         let operation = format!("radial_spectrum of {shape:?} as {dtype}");
         let passes = sizes.passes(&operation)?;
         let (mut plans, kept_bytes) = match &passes {
             Passes::Whole(tiles) => (sizes.whole_plans(tiles), 0),
-            Passes::Blocks(blocks) => {
-                let groups = axes.thirds(&array, blocks.split);
+            Passes::Blocks { blocks, split } => {
+                let groups = axes.thirds(&array, *split);
                 let source = Grouped::new(self.source, &groups);
-                (sizes.block_plans(blocks, &source, None), sizes.kept_bytes(blocks))
+                (sizes.block_plans(blocks, *split, &source, None), sizes.kept_bytes(blocks))
             }
         };
         // Rows are not transformed back, and nothing is written in the end.
@@ -261,8 +250,8 @@ where
         between: &dyn Store<Complex<A::Real>, D>,
         rings: &Mutex<Rings>,
     ) -> Result<()> {
-        let Passes::Blocks(blocks) = &self.passes else { return self.torn() };
-        let (engine, cuts, split) = (&self.engine, &blocks.cuts, blocks.split);
+        let Passes::Blocks { blocks, split } = &self.passes else { return self.torn() };
+        let (engine, cuts, split) = (&self.engine, &blocks.cuts, *split);
         let groups = |layout| engine.axes.thirds(&layout, split);
         let sets = (groups(source.layout()), groups(between.layout()));
         let (source, between) = (Grouped::new(source, &sets.0), Grouped::new(between, &sets.1));

@@ -1,17 +1,20 @@
 //! How an array is cut for work on its spectrum: in one pass, or in three with blocks in between.
 
 use ndarray::IxDyn;
-use outcore_storage::{Layout, Order, Stored};
+use num_complex::Complex;
+use outcore_storage::{Element, Layout, Order, Stored};
 use std::ops::Range;
 
 use super::frame::Frame;
+use super::half;
 use crate::fft::axes::{Axes, inner_len};
 use crate::fft::between::{Cuts, RowTiles};
-use crate::fft::blocks::{KEPT_TILE_BYTES, ROWS_BYTES, WORTH_KEEPING, even_width, halvings};
-use crate::fft::sizes::{LaneCosts, product};
+use crate::fft::blocks::{Blocks, Search, even_width};
+use crate::fft::sizes::{LaneCosts, product, total};
 use crate::fft::tiles::{TileRequest, Tiles};
-use crate::plan::{PassPlan, SLOTS, duration, greatest, refuse, slots, usable};
-use crate::signal::half_cost;
+use crate::lanes::real_cost;
+use crate::plan::{PassPlan, SLOTS, duration, refuse, slots, usable};
+use crate::signal::Signal;
 use crate::transfer::{staging_bytes, window_read_bytes};
 use crate::{Resources, Result};
 
@@ -31,6 +34,8 @@ pub(super) struct Sizes<'a> {
     pub(super) element: u64,
     pub(super) spectrum: u64,
     pub(super) lanes: LaneCosts,
+    /// What the transforms of real lanes of a length hold, one way: [`real_cost`].
+    pub(super) real: fn(usize, usize) -> (u64, u64),
     /// What is held besides all of this, in bytes.
     pub(super) besides: u64,
     /// Columns are along the slowest place alone, and tiles of them are multiples of so many wide: then what
@@ -47,6 +52,12 @@ pub(super) struct Used {
 }
 
 impl Used {
+    /// All indices.
+    pub(super) fn whole(axes: &Axes) -> Self {
+        let all: Vec<_> = axes.lens().iter().map(|&len| 0..len).collect();
+        Self { source: all.clone(), kernel: all.clone(), output: all }
+    }
+
     /// The rows of a matrix that the source has, and the output.
     pub(super) fn frames(&self, axes: &Axes, split: usize) -> [Frame; 2] {
         let places = axes.first()..split;
@@ -73,18 +84,37 @@ pub(super) enum Passes {
     /// One pass over tiles that are whole along the places that are transformed.
     Whole(Tiles),
     /// Rows, columns, rows; rows begin at the place `split`.
-    Blocks(Blocks),
+    Blocks { blocks: Blocks, split: usize },
 }
 
-/// A choice of blocks.
-#[derive(Clone, Debug)]
-pub(super) struct Blocks {
-    pub(super) split: usize,
-    pub(super) cuts: Cuts,
-    pub(super) slots: usize,
-    /// Of a pass over rows, and of that over columns.
-    memory: [u64; 2],
-    duration: f64,
+impl<'a> Sizes<'a> {
+    /// With a function as the factor, and nothing held besides.
+    pub(super) fn new<A: Signal>(
+        axes: &'a Axes,
+        source: &'a dyn Stored<IxDyn>,
+        used: &'a Used,
+        sink: &'a Layout<IxDyn>,
+        resources: Resources,
+    ) -> Self
+    where
+        Complex<A::Real>: Element,
+    {
+        Self {
+            axes,
+            half: half::<A>(axes),
+            source,
+            kernel: None,
+            sink,
+            used,
+            resources,
+            element: size_of::<A>() as u64,
+            spectrum: size_of::<Complex<A::Real>>() as u64,
+            lanes: LaneCosts::new::<A::Real>(resources),
+            real: real_cost::<A::Real>,
+            besides: 0,
+            summed: None,
+        }
+    }
 }
 
 impl Sizes<'_> {
@@ -94,9 +124,13 @@ impl Sizes<'_> {
         if let Some(tiles) = self.whole(|request| request.best(limit)) {
             return Ok(Passes::Whole(tiles));
         }
-        let splits = self.splits().filter_map(|split| self.best_blocks(split, limit));
-        let best = splits.min_by(|one, other| one.duration.total_cmp(&other.duration));
-        best.map(Passes::Blocks).ok_or_else(|| refuse(operation, self.least(), self.resources))
+        let best = self.splits().filter_map(|split| {
+            let blocks = self.blocks(split, |search| search.best(limit))?;
+            Some((blocks, split))
+        });
+        let best = best.min_by(|one, other| one.0.duration.total_cmp(&other.0.duration));
+        best.map(|(blocks, split)| Passes::Blocks { blocks, split })
+            .ok_or_else(|| refuse(operation, self.least(), self.resources))
     }
 
     #[expect(
@@ -104,10 +138,7 @@ impl Sizes<'_> {
         reason = "the method alone is not of every lifetime"
     )]
     fn least(&self) -> u64 {
-        let blocks = self.splits().map(|split| {
-            let narrow = self.width(split, 1, 1);
-            self.rows_cost(split, self.row_tiles(split, 1)).max(self.columns_cost(split, narrow, 1))
-        });
+        let blocks = self.splits().map(|split| self.blocks(split, |search| search.least()));
         blocks.min().unwrap_or(u64::MAX).min(self.whole(|request| request.least()))
     }
 
@@ -135,16 +166,15 @@ impl Sizes<'_> {
         let spectrum = self.spectrum_of(tile);
         let (elements, spectra) = (product(tile), product(&spectrum));
         let kept = if self.kernel.is_some() { spectra } else { 0 };
-        let scratch = self.scratch(&spectrum, self.axes.transformed(), self.half);
         let bytes = [
             elements.saturating_mul(self.element).saturating_mul(slots as u64),
             spectra.saturating_mul(self.spectrum).saturating_mul(slots as u64),
             kept.saturating_mul(self.spectrum),
-            scratch.saturating_add(self.tables()).saturating_mul(self.spectrum),
+            self.transforms(&spectrum, self.axes.transformed(), self.half),
             self.staging(elements, slots),
             self.besides,
         ];
-        bytes.into_iter().fold(0, u64::saturating_add)
+        total(bytes)
     }
 
     /// The memory of tiles of blocks, so many at a time, that read and write so many elements, of which so many
@@ -160,19 +190,20 @@ impl Sizes<'_> {
         let (elements, spectra) = (product(block), product(&spectrum));
         let dims = [&[batch], &spectrum[..]].concat();
         let places: Vec<usize> = self.axes.transformed().iter().map(|place| place + 1).collect();
-        let scratch = self.scratch(&dims, &places, self.half.map(|place| place + 1));
+        let half = self.half.map(|place| place + 1);
         // With the batch there is the spectrum of the kernel.
-        let spectra = spectra.saturating_mul(batch as u64 + 1).saturating_add(scratch);
+        let spectra = spectra.saturating_mul(batch as u64 + 1);
         let tiles = read.saturating_add(written).saturating_mul(slots as u64);
         let bytes = [
             tiles
                 .saturating_add(elements.saturating_mul(batch as u64))
                 .saturating_mul(self.element),
-            spectra.saturating_add(self.tables()).saturating_mul(self.spectrum),
+            spectra.saturating_mul(self.spectrum),
+            self.transforms(&dims, &places, half),
             self.staging(read.max(written).max(elements), slots),
             self.besides,
         ];
-        bytes.into_iter().fold(0, u64::saturating_add)
+        total(bytes)
     }
 
     /// What is held while tiles of so many elements are read from the source and written.
@@ -185,24 +216,20 @@ impl Sizes<'_> {
         staging_bytes(copies, read, written, slots)
     }
 
-    /// The elements of scratch of all threads, for the transforms of a tile of a spectrum along some axes of
-    /// it, one of which may be halved.
-    fn scratch(&self, tile: &[usize], axes: &[usize], half: Option<usize>) -> u64 {
+    /// The bytes of all tables, and of the scratch of all threads for the transforms of a tile of a spectrum
+    /// along some axes of it, one of which may be halved.
+    fn transforms(&self, tile: &[usize], axes: &[usize], half: Option<usize>) -> u64 {
+        let (lens, threads) = (self.axes.lens(), self.resources.threads.get() as u64);
         let others: Vec<usize> = axes.iter().copied().filter(|&axis| Some(axis) != half).collect();
-        let real = self
-            .half
-            .filter(|_| half.is_some())
-            .map_or(0, |place| half_cost(self.axes.lens()[place]).1);
-        let threads = self.resources.threads.get() as u64;
-        self.lanes.scratch(tile, &others).saturating_add(threads.saturating_mul(real))
-    }
-
-    /// The elements of the tables of all transforms, in both directions.
-    fn tables(&self) -> u64 {
-        let lens = self.axes.lens();
-        let others = self.axes.transformed().iter().filter(|&&place| Some(place) != self.half);
-        let others = self.lanes.tables(others.map(|&place| lens[place]));
-        2 * others + self.half.map_or(0, |half| half_cost(lens[half]).0)
+        let places = self.axes.transformed().iter().filter(|&&place| Some(place) != self.half);
+        let tables = self.lanes.tables(places.map(|&place| lens[place])).saturating_mul(2);
+        let elements = self.lanes.scratch(tile, &others).saturating_add(tables);
+        let real = self.half.zip(half).map_or(0, |(place, axis)| {
+            let (tables, each) = (self.real)(lens[place], inner_len(tile, axis));
+            // Both ways are there at the same time, with buffers of their own.
+            tables.saturating_add(threads.saturating_mul(each)).saturating_mul(2)
+        });
+        elements.saturating_mul(self.spectrum).saturating_add(real)
     }
 
     /// The places at which columns may end and rows begin.
@@ -211,21 +238,9 @@ impl Sizes<'_> {
         self.axes.transformed().iter().copied().skip(1).take(count)
     }
 
-    /// The width of tiles of at most so many columns, or of as few as there may be.
-    fn width(&self, split: usize, most: usize, height: usize) -> usize {
-        let len = usize::try_from(product(&self.row_axes(split))).unwrap_or(usize::MAX);
-        let width = even_width(len, most, height, self.element);
-        width.next_multiple_of(self.summed.unwrap_or(1)).min(len)
-    }
-
     /// The axes of the spectrum of a row.
     pub(super) fn row_axes(&self, split: usize) -> Vec<usize> {
         self.spectrum_of(self.axes.lens())[split..].to_vec()
-    }
-
-    fn row_tiles(&self, split: usize, height: usize) -> RowTiles {
-        let [_, count, _] = self.axes.third_lens(split);
-        RowTiles::new(count, height)
     }
 
     /// The memory of a pass over tiles of rows: as they are read or written, as spectra, and where a tile has
@@ -241,15 +256,14 @@ impl Sizes<'_> {
         let places = self.axes.transformed().iter().filter(|&&place| place >= split);
         let places: Vec<usize> = places.map(|place| place - split + 1).collect();
         let half = self.half.map(|place| place - split + 1);
-        let scratch = self.scratch(&dims, &places, half).saturating_add(self.tables());
         let bytes = [
             elements.saturating_mul(self.element).saturating_mul(slots as u64),
             spectrum_len.saturating_mul(self.spectrum).saturating_mul(copies * slots as u64),
-            scratch.saturating_mul(self.spectrum),
+            self.transforms(&dims, &places, half),
             self.staging(elements.max(spectrum_len.saturating_mul(2)), slots),
             self.besides,
         ];
-        bytes.into_iter().fold(0, u64::saturating_add)
+        total(bytes)
     }
 
     /// The memory of the pass over tiles of so many columns.
@@ -260,64 +274,36 @@ impl Sizes<'_> {
         let slots = slots.min(usize::try_from(tiles).unwrap_or(usize::MAX));
         let tiles = if self.kernel.is_some() { 2 * slots } else { slots };
         let (dims, axes) = self.axes.column(split, width);
-        let scratch = self.scratch(&dims, &axes, None).saturating_add(self.tables());
         let tile = (count as u64).saturating_mul(width as u64).saturating_mul(self.spectrum);
         let bytes = [
             tile.saturating_mul(tiles as u64),
-            scratch.saturating_mul(self.spectrum),
+            self.transforms(&dims, &axes, None),
             staging_bytes(0, tile, tile, slots),
             self.besides,
         ];
-        bytes.into_iter().fold(0, u64::saturating_add)
+        total(bytes)
     }
 
-    /// The blocks whose transfers take the least time; `None` if the smallest exceed the limit.
-    fn best_blocks(&self, split: usize, limit: u64) -> Option<Blocks> {
-        let [_, rows, _] = self.axes.third_lens(split);
-        let len = usize::try_from(product(&self.row_axes(split))).ok()?;
-        let most = ROWS_BYTES / (len as u64).saturating_mul(self.spectrum).max(1);
-        let most = usize::try_from(most).map_or(rows, |most| most.clamp(1, rows));
-        let cost = |height| self.rows_cost(split, self.row_tiles(split, height));
-        let tallest = greatest(most, limit, cost)?;
-        let choices = halvings(tallest).flat_map(|height| {
-            (1..=SLOTS).flat_map(move |slots| {
-                let even = move |width| self.width(split, width, height);
-                let cost = |width| self.columns_cost(split, even(width), slots);
-                let widest = greatest(len, limit, cost).unwrap_or(0);
-                halvings(widest).filter_map(move |width| {
-                    let width = even(width);
-                    self.choice(split, height, (width, len), slots, limit)
-                })
-            })
-        });
-        choices.min_by(|one, other| one.duration.total_cmp(&other.duration))
-    }
-
-    /// `None` if it does not fit.
-    fn choice(
-        &self,
-        split: usize,
-        height: usize,
-        (width, len): (usize, usize),
-        slots: usize,
-        limit: u64,
-    ) -> Option<Blocks> {
-        let [matrices, _, _] = self.axes.third_lens(split);
-        let rows = self.row_tiles(split, height);
-        let mut memory = [self.rows_cost(split, rows), self.columns_cost(split, width, slots)];
-        let kept_cost = rows.tallest() as u64 * len as u64 * self.spectrum + KEPT_TILE_BYTES;
-        let count = rows.len() * matrices;
-        let kept = limit.checked_sub(memory[0].max(memory[1]))? / kept_cost;
-        let kept = usize::try_from(kept).map_or(count, |kept| kept.min(count));
-        // Rows in memory are lost with the process: few are not worth repeating the first pass for.
-        let kept = if kept < count / WORTH_KEEPING { 0 } else { kept };
-        for memory in &mut memory {
-            *memory += kept as u64 * kept_cost;
-        }
-        let cuts = Cuts { matrices, rows, len, width, pitch: len, kept_from: count - kept };
-        let slots = slots.min(cuts.all_column_tiles());
-        let duration = self.duration(split, &cuts, slots);
-        Some(Blocks { split, cuts, slots, memory, duration })
+    /// What is known of blocks whose rows begin at a place.
+    fn blocks<R>(&self, split: usize, then: impl FnOnce(&Search<'_>) -> R) -> R {
+        let [matrices, rows, _] = self.axes.third_lens(split);
+        let len = self.row_axes(split).iter().product();
+        then(&Search {
+            matrices,
+            rows,
+            len,
+            pitch: len,
+            mirrored: false,
+            fixed: None,
+            element: self.spectrum,
+            columns_cost: &|width, slots| self.columns_cost(split, width, slots),
+            rows_cost: &|rows| self.rows_cost(split, rows),
+            width: &|most, height| {
+                let width = even_width(len, most, height, self.element);
+                width.next_multiple_of(self.summed.unwrap_or(1)).min(len)
+            },
+            duration: &|cuts, slots| self.duration(split, cuts, slots),
+        })
     }
 
     fn frames(&self, split: usize) -> [Frame; 2] {
@@ -363,11 +349,12 @@ impl Sizes<'_> {
     pub(super) fn block_plans(
         &self,
         blocks: &Blocks,
+        split: usize,
         source: &dyn Stored<IxDyn>,
         kernel: Option<&dyn Stored<IxDyn>>,
     ) -> Vec<PassPlan> {
-        let Blocks { split, cuts, .. } = blocks;
-        let [of_source, of_output] = self.frames(*split);
+        let cuts = &blocks.cuts;
+        let [of_source, of_output] = self.frames(split);
         let [first, middle, last] = ["rows", "columns", "rows"].map(str::to_owned);
         let mut forward = self.rows_plan(first, blocks, cuts, &of_source);
         let mut back = self.rows_plan(last, blocks, cuts, &of_output);
@@ -376,15 +363,15 @@ impl Sizes<'_> {
         columns.bytes_written = back.bytes_written;
         let mut plans = Vec::new();
         if let Some(kernel) = kernel {
-            let (count, frame) = self.used.kernel_frame(self.axes, *split);
+            let (count, frame) = self.used.kernel_frame(self.axes, split);
             let cuts = kernel_cuts(cuts, count);
             let mut plan = self.rows_plan("kernel rows".to_owned(), blocks, &cuts, &frame);
-            (plan.bytes_read, plan.run_bytes_read) = self.read_bytes(*split, &cuts, &frame, kernel);
+            (plan.bytes_read, plan.run_bytes_read) = self.read_bytes(split, &cuts, &frame, kernel);
             columns.bytes_read += plan.bytes_written;
             plans.push(plan);
         }
         (forward.bytes_read, forward.run_bytes_read) =
-            self.read_bytes(*split, cuts, &of_source, source);
+            self.read_bytes(split, cuts, &of_source, source);
         (back.bytes_read, back.bytes_written) = (back.bytes_written, self.sink.bytes());
         back.run_bytes_written = self.sink.bytes()
             / (of_output.all() * cuts.matrices).max(1) as u64
@@ -411,7 +398,7 @@ impl Sizes<'_> {
             run_bytes_written: run,
             bytes_read: 0,
             bytes_written: bytes,
-            memory: blocks.memory[0],
+            memory: blocks.memory[1],
         }
     }
 
@@ -430,7 +417,7 @@ impl Sizes<'_> {
             run_bytes_written: run,
             bytes_read: 0,
             bytes_written: 0,
-            memory: memory[1],
+            memory: memory[0],
         }
     }
 
@@ -457,9 +444,7 @@ impl Sizes<'_> {
 
     /// The bytes that stay in memory between the passes.
     pub(super) fn kept_bytes(&self, blocks: &Blocks) -> u64 {
-        let Cuts { matrices, rows, len, .. } = &blocks.cuts;
-        let kept = matrices * rows.count - blocks.cuts.stored_rows();
-        kept as u64 * *len as u64 * self.spectrum
+        blocks.cuts.kept_rows() as u64 * blocks.cuts.len as u64 * self.spectrum
     }
 }
 
@@ -467,9 +452,4 @@ impl Sizes<'_> {
 pub(super) fn kernel_cuts(cuts: &Cuts, count: usize) -> Cuts {
     let rows = RowTiles { count, ..cuts.rows };
     Cuts { rows, kept_from: rows.len() * cuts.matrices, ..cuts.clone() }
-}
-
-/// The elements between neighbours along a place of a tile.
-pub(super) fn inner_of(tile: &[usize], place: usize) -> usize {
-    inner_len(tile, place)
 }

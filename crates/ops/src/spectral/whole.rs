@@ -11,6 +11,7 @@ use outcore_storage::{Buffer, Element, Order, Source, Window};
 use super::TileFactor;
 use super::transforms::Transforms;
 use crate::Result;
+use crate::fft::axes::inner_len;
 use crate::signal::{Halves, Signal};
 use crate::stream::{Durable, Pass, Resume};
 use crate::tiling::Tiling;
@@ -22,7 +23,7 @@ pub(super) struct Tiles<'a, A: Signal> {
     /// The place that is halved in the spectrum, and its length there.
     pub(super) half: Option<(usize, usize)>,
     pub(super) transforms: Transforms<A::Real>,
-    pub(super) halves: Option<Halves<'a, A::Real>>,
+    pub(super) halves: Option<Halves<A::Real>>,
 }
 
 impl<A: Signal> Tiles<'_, A>
@@ -58,6 +59,13 @@ where
         Ok(io.read(source, &window, view, Order::C)?)
     }
 
+    /// The transforms along the place that is halved, of a tile that may be narrower than the others.
+    fn halves(&self, tile: &IxDyn) -> Option<Halves<A::Real>> {
+        let (place, _) = self.half?;
+        let inner = inner_len(tile.slice(), place);
+        self.halves.as_ref().map(|halves| halves.narrowed(inner))
+    }
+
     /// Transforms a tile; returns the shape of its spectrum.
     fn forward(
         &self,
@@ -68,7 +76,8 @@ where
         let shape = self.spectrum(&window.shape);
         let len = shape.slice().iter().product();
         let spectrum = &mut spectrum[..len];
-        A::to_spectrum(self.halves.as_ref(), &mut tile[..window.len()], spectrum);
+        let halves = self.halves(&window.shape);
+        A::to_spectrum(halves.as_ref(), &mut tile[..window.len()], spectrum);
         self.transforms.forward(&shape, spectrum);
         shape
     }
@@ -124,7 +133,8 @@ where
         let spectrum = &mut spectrum[..len];
         (self.factor)(spectrum, &window, &shape);
         self.tiles.transforms.back(&shape, spectrum);
-        A::from_spectrum(self.tiles.halves.as_ref(), spectrum, &mut tile[..window.len()]);
+        let halves = self.tiles.halves(&window.shape);
+        A::from_spectrum(halves.as_ref(), spectrum, &mut tile[..window.len()]);
     }
 
     fn write(&self, index: usize, (tile, _): &mut Self::Slot, io: &Io) -> Result<u64> {

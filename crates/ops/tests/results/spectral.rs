@@ -511,6 +511,22 @@ fn an_array_larger_than_the_budget_has_the_same_rings() {
     assert!(found.power[20..].iter().all(|power| (power / expected - 1.0).abs() < 0.1));
 }
 
+/// Behind the halved axis tiles are cut, and the last one is narrower.
+#[test]
+fn filters_along_a_slow_axis_are_the_same_in_tiles_of_all_widths() {
+    for order in ORDERS {
+        let source = signal::<f64>(&[50, 1009, 3], order, 5);
+        let axes = if order == Order::C { vec![0] } else { vec![2] };
+        let case =
+            FilterCase { shape: vec![50, 1009, 3], axes, orders: [order; 2], threads: 2, seed: 5 };
+        let expected = all_bits(&filtered(&source, &case, resources(ROOMY, 1)));
+        for budget in [100 << 10, 300 << 10, 1 << 20] {
+            let found = filtered(&source, &case, resources(budget, case.threads));
+            assert!(all_bits(&found) == expected, "{order}, {budget}");
+        }
+    }
+}
+
 #[test]
 fn an_empty_array_has_no_spectrum() {
     let none = ArrayD::<f64>::zeros_like(IxDyn(&[3, 0]));
