@@ -285,9 +285,8 @@ impl OutputArgs {
 
     /// Refuses an output that could not be put in place, or that is the input itself.
     pub(crate) fn check(&self, input: &Path) -> Outcome<()> {
-        let same = |path: &Path| path.canonicalize().ok();
         let output = self.output.display();
-        if same(input).is_some_and(|input| same(&self.output) == Some(input)) {
+        if resolved(input) == resolved(&self.output) {
             return Err(format!("{output}: is the input; an output must be another file").into());
         }
         if !self.begin.force && self.output.exists() {
@@ -298,6 +297,15 @@ impl OutputArgs {
         }
         Ok(())
     }
+}
+
+/// The same path for all ways to write that of a file, whether it exists or its folder alone.
+pub(crate) fn resolved(path: &Path) -> PathBuf {
+    let in_folder = || {
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        Some(folder.unwrap_or(Path::new(".")).canonicalize().ok()?.join(path.file_name()?))
+    };
+    path.canonicalize().ok().or_else(in_folder).unwrap_or_else(|| path.to_owned())
 }
 
 /// Refuses a picture that could not be put in place. One may be replaced, but not the input.

@@ -185,7 +185,7 @@ impl<'a, D: Dimension> Fft<'a, D> {
     }
 
     /// Plans for an output of the real part alone. It is then written through a scratch array, with
-    /// [`FftPlan::run_through`].
+    /// [`FftPlan::run_through`], and not in place.
     #[must_use]
     pub fn real_part(mut self) -> Self {
         self.real_part = true;
@@ -197,7 +197,7 @@ impl<'a, D: Dimension> Fft<'a, D> {
     /// # Errors
     ///
     /// If an axis does not exist, is named twice or has length 0, the result is too large to be counted,
-    /// or the smallest tiles, with what the transforms need besides, exceed the budget; the error names
+    /// the real part alone is wanted in place, or the smallest tiles, with what the transforms need besides, exceed the budget; the error names
     /// the smallest budget that would do.
     pub fn plan<T: Real>(&self, resources: impl Into<Resources>) -> Result<FftPlan<T, D>>
     where
@@ -207,6 +207,10 @@ impl<'a, D: Dimension> Fft<'a, D> {
         let layout = self.source.layout();
         let axes = Axes::new(self.name, self.source, &self.axes, None)?;
         check_size(&layout, size_of::<Complex<T>>())?;
+        if self.in_place && self.real_part {
+            let reason = format!("{} in place leaves complex numbers, no real part", self.name);
+            return Err(Error::Shape(reason));
+        }
         let places = axes.places(&layout);
         let source = Grouped::new(self.source, &places);
         let mut sizes = Sizes::new::<T>(&axes, &source, resources);
@@ -304,14 +308,16 @@ where
     ///
     /// If a shape differs from the plan's, reading or writing fails, or the caller cancels. The
     /// source is unharmed; the sink's contents are then unspecified. If the plan needs a scratch array,
-    /// for a lane that is longer than the budget: see [`run_through`](Self::run_through). With a journal a later run goes on
-    /// with them; one that was killed after its first pass reads the source once more.
+    /// for a lane that is longer than the budget, or is one for the real part: see
+    /// [`run_through`](Self::run_through). With a journal a later run goes on with them; one that was killed
+    /// after its first pass reads the source once more.
     pub fn run<R, S>(&self, source: &R, sink: &mut S, control: Control<'_>) -> Result<Report>
     where
         R: Source<Complex<T>, D>,
         S: Source<Complex<T>, D> + Sink<Complex<T>, D>,
     {
         self.check(&[&source.shape(), &sink.shape()])?;
+        self.check_whole()?;
         if self.passes.is_long() {
             let (operation, bytes) = (&self.plan.operation, self.plan.scratch_bytes);
             let reason = format!("{operation} needs a scratch array of {bytes} bytes");
@@ -333,6 +339,7 @@ where
         S: Source<Complex<T>, D> + Sink<Complex<T>, D>,
     {
         self.check(&[&array.shape()])?;
+        self.check_whole()?;
         control.in_place()?;
         if !self.in_place && self.plan.passes.len() > 1 {
             let reason = format!("the plan for {} is not for one in place", self.plan.operation);
@@ -371,6 +378,15 @@ where
 
     fn check(&self, shapes: &[&D]) -> Result<()> {
         shapes.iter().try_for_each(|shape| check_shape(shape.slice(), self.shape.slice()))
+    }
+
+    /// A plan for the real part has counted half of what whole numbers take.
+    fn check_whole(&self) -> Result<()> {
+        if self.written == size_of::<Complex<T>>() as u64 {
+            return Ok(());
+        }
+        let reason = format!("the plan for {} is for the real part alone", self.plan.operation);
+        Err(Error::Shape(reason))
     }
 
     /// A lane that is cut in two is read and written in the order of the file, past its shape.

@@ -3,12 +3,13 @@
 use ndarray::{Array2, Axis, Dimension, Ix2, IxDyn};
 use num_complex::Complex;
 use outcore_ops::{
-    Control, RadialSpectrum, Signal, ToComplex, power_spectrum, radial_spectrum, thumbnail,
+    Control, RadialSpectrum, Resources, Signal, ThumbnailPlan, ToComplex, power_spectrum,
+    radial_spectrum, thumbnail,
 };
 use outcore_storage::{Element, FileArray, FileInfo, Layout, Options, Order, Sink, Source, Window};
 use std::path::{Path, PathBuf};
 
-use crate::args::{BeginArgs, OutputArgs, RawArgs, ResourceArgs};
+use crate::args::{OutputArgs, RawArgs, ResourceArgs, check_picture, resolved};
 use crate::element::{open_signal, with_signal};
 use crate::job::{Job, JobArgs, Outcome, work};
 use crate::picture::{Line, Panel, limits, pixels, write_png};
@@ -38,30 +39,17 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args) -> Outcome<()> {
     let info = args.raw.describe(&args.input)?;
     args.output.check(&args.input)?;
-    if let Some(png) = &args.png {
-        check_png(args, &info, png)?;
+    check_picture(args.png.as_deref(), &args.input)?;
+    if let Some(png) = &args.png
+        && resolved(png) == resolved(&args.output.output)
+    {
+        let png = png.display();
+        return Err(format!("{png}: is the output; a picture must be another file").into());
     }
     with_signal!(&[&info], A => {
         let source = open_signal::<A>(&args.raw, &info)?;
         if args.radial { radial::<A>(args, &info, &*source) } else { whole::<A>(args, &info, &*source) }
     })
-}
-
-/// A picture may be replaced, but neither the input nor the output.
-fn check_png(args: &Args, info: &FileInfo, png: &Path) -> Outcome<()> {
-    let begin = BeginArgs { force: true, ..BeginArgs::default() };
-    OutputArgs { output: png.to_owned(), begin }.check(&args.input)?;
-    if png == args.output.output {
-        return Err(
-            format!("{}: is the output; a picture must be another file", png.display()).into()
-        );
-    }
-    if !args.radial && info.shape.len() != 2 {
-        let (path, shape) = (info.path.display(), &info.shape);
-        let reason = "a picture has 2 axes; --radial draws any number of them";
-        return Err(format!("{path}: has shape {shape:?}; {reason}").into());
-    }
-    Ok(())
 }
 
 fn whole<A>(args: &Args, info: &FileInfo, source: &dyn Source<A, IxDyn>) -> Outcome<()>
@@ -74,11 +62,15 @@ where
     let resources = args.resources.resources_to(&args.output);
     let named = |error| format!("{}: {error}", info.path.display());
     let spectrum = power_spectrum(&source).plan::<A>(resources).map_err(named)?;
-    let plan = spectrum.plan();
+    let (plan, layout) = (spectrum.plan(), source.layout());
+    // A budget that is too small for the picture is refused before the spectrum is made.
+    let picture = match &args.png {
+        Some(png) => Some((png, plan_picture(info, layout.order(), resources)?)),
+        None => None,
+    };
     if !job.announce(plan)? {
         return Ok(());
     }
-    let layout = source.layout();
     let work = work(plan, &args.radial, &[info]);
     let output = job.begin::<<A as Signal>::Real, IxDyn>(&args.output, &layout, work)?;
     // Where there is one pass, no scratch is needed.
@@ -89,11 +81,8 @@ where
         spectrum.run(&source, &mut scratch, output, control)
     })?;
     job.finish(plan, &report)?;
-    if let Some(png) = &args.png {
+    if let Some((png, picture)) = picture {
         let file: FileArray<<A as Signal>::Real, Ix2> = FileArray::open(&args.output.output)?;
-        let cells = (cells(file.dim().0), cells(file.dim().1));
-        let picture =
-            thumbnail(&file, cells).plan::<<A as Signal>::Real>(resources).map_err(named)?;
         let (power, _) = picture.run(&file, Into::into, Control::new())?;
         draw(png, info, &power).map_err(|error| format!("{}: {error}", png.display()))?;
     }
@@ -106,6 +95,23 @@ const MOST: usize = 640;
 /// The number of cells along an axis: even, so that frequency 0 begins in the middle.
 fn cells(len: usize) -> usize {
     if len < 2 { len } else { len.min(MOST) / 2 * 2 }
+}
+
+/// The plan for a picture of the spectrum, which is not there yet.
+fn plan_picture<T: Element>(
+    info: &FileInfo,
+    order: Order,
+    resources: Resources,
+) -> Outcome<ThumbnailPlan<T>> {
+    let (path, shape) = (info.path.display(), &info.shape);
+    let &[rows, columns] = &shape[..] else {
+        let reason = "a picture has 2 axes; --radial draws any number of them";
+        return Err(format!("{path}: has shape {shape:?}; {reason}").into());
+    };
+    let layout = Layout::new(Ix2(rows, columns), order, size_of::<T>(), 0);
+    let layout = layout.ok_or("the output is too large")?;
+    let picture = thumbnail(&layout, (cells(rows), cells(columns))).plan(resources);
+    Ok(picture.map_err(|error| format!("{path}: {error}"))?)
 }
 
 fn draw(png: &Path, info: &FileInfo, power: &Array2<f64>) -> Outcome<()> {

@@ -80,7 +80,9 @@ fn pictures_are_drawn_where_that_is_asked_for() {
     for (line, part) in [
         ("in.npy new.npy --png in.npy", "in.npy: is the input"),
         ("in.npy new.npy --png new.npy", "new.npy: is the output"),
+        ("in.npy new.npy --png ./new.npy", "./new.npy: is the output"),
         ("in.npy out.npy", "out.npy: exists already"),
+        ("in.npy new.npy --png s.png --memory 64KiB --threads 1", "in.npy: thumbnail of [101, 80]"),
     ] {
         let ran = run_line(folder.path(), &format!("spectrum {line} --quiet"));
         assert_eq!((ran.code, ran.stderr.lines().count()), (Some(1), 1), "{ran:?}");

@@ -321,6 +321,27 @@ fn arrays_of_another_shape_are_refused_and_left_alone() {
     assert_eq!((good.bytes(), bad.bytes()), ((0, 0), (0, 0)));
 }
 
+/// In place there are complex numbers, twice as many bytes as their real part.
+#[test]
+fn the_real_part_alone_is_refused_where_whole_numbers_are_written() {
+    let mut array = Counting::new(Array2::<C32>::zeros((6, 8)));
+    let planned = array.layout();
+    let request = fft2(&planned).real_part();
+    let error = request.clone().in_place().plan::<f32>(Budget::new(1 << 20)).unwrap_err();
+    assert!(sentence(&error).contains("in place"), "{error}");
+    let plan = request.plan::<f32>(Budget::new(1 << 20)).unwrap();
+    assert_eq!(plan.plan().passes.len(), 1);
+    let source = random::<f32>((6, 8), Order::C, 9);
+    for result in [
+        plan.run(&source, &mut array, Control::new()),
+        plan.run_in_place(&mut array, Control::new()),
+    ] {
+        let error = result.unwrap_err();
+        assert!(sentence(&error).contains("real part alone"), "{error}");
+    }
+    assert_eq!(array.bytes(), (0, 0));
+}
+
 #[test]
 fn filters_and_convolutions_refuse_what_they_cannot_do_by_one_sentence() {
     let refused = |error: Error, parts: &[&str]| {
