@@ -8,7 +8,7 @@
 mod four_step;
 mod real;
 
-pub(crate) use four_step::{FourStep, factors, next_divided, roots_len, transpose};
+pub(crate) use four_step::{FourStep, factors, next_divided, roots_len};
 pub(crate) use real::{FromHalf, ToHalf, half, real_cost};
 
 use ndarray::Dimension;

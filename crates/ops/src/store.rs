@@ -32,7 +32,7 @@ use crate::tiling::Tiling;
 use crate::transfer::{Shared, planned_read_bytes, staging_bytes};
 use crate::{Error, Resources, Result};
 use reorder::Reorder;
-pub(crate) use reorder::copy_transposed;
+pub(crate) use reorder::{copy_transposed, piece_bytes};
 
 /// Copies a source to a sink of the same shape. With lazy sources this is every elementwise operation,
 /// conversion and transposition: whatever the source computes is computed once for each element.

@@ -18,6 +18,10 @@
 //!
 //! The last row tiles may be kept in memory instead, as many as the budget leaves.
 
+mod turned;
+
+pub(crate) use turned::{Turn, turn_bytes};
+
 use ndarray::{ArrayViewD, ArrayViewMutD, IxDyn};
 use outcore_storage::{Element, Order, Source, Stored, Window};
 use rayon::prelude::*;

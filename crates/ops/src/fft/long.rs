@@ -13,14 +13,12 @@
 //! See `lanes/four_step.rs` for the mathematics; the arithmetic is the same, so is each bit of the
 //! result.
 
-use ndarray::{ArrayView2, ArrayViewD, Dimension, IxDyn};
+use ndarray::{ArrayViewD, Dimension, IxDyn};
 use num_complex::Complex;
 use outcore_storage::{Buffer, Element, Order, Source, Window};
-use rayon::prelude::*;
-use std::sync::{Mutex, PoisonError};
 
 use super::axes::Axes;
-use super::between::{Between, Cuts, RowTiles, Store};
+use super::between::{Between, Cuts, RowTiles, Store, Turn, turn_bytes};
 use super::blocks::{BlockRequest, Blocks};
 use super::in_shape::InShape;
 use super::{Home, repeated};
@@ -50,6 +48,14 @@ struct Lens {
     inner: usize,
 }
 
+impl Lens {
+    /// The elements between neighbours of a lane in a turned tile of so many rows, if lanes are not
+    /// transformed already while they are read.
+    fn turned_inner(&self, height: usize) -> usize {
+        if self.inner == 1 { 1 } else { height * self.inner }
+    }
+}
+
 /// What a plan is made from.
 pub(crate) struct LongRequest {
     lens: Lens,
@@ -61,6 +67,7 @@ pub(crate) struct LongRequest {
     offset: u64,
     roots: u64,
     gathered: fn(usize, usize) -> usize,
+    turn_bytes: fn(usize, usize, usize) -> u64,
 }
 
 /// Where runs are cut, so that tiles have no page in common.
@@ -90,6 +97,7 @@ impl LongRequest {
             offset: layout.offset(),
             roots: roots_len::<T>(lens[place]),
             gathered: gathered_len::<Complex<T>>,
+            turn_bytes: turn_bytes::<Complex<T>>,
         })
     }
 
@@ -168,12 +176,12 @@ impl LongRequest {
         self.cost(one as u64 * width as u64, slots as u64, slots, gathered + cost(one).1)
     }
 
-    /// Of rows there is one copy besides those in the slots.
     fn rows_cost(&self, height: usize, slots: usize) -> u64 {
         let Lens { other, inner, .. } = self.lens;
-        let gathered = (self.gathered)(other, inner) as u64;
+        let gathered = (self.gathered)(other, self.lens.turned_inner(height)) as u64;
         let tile = (other * inner) as u64 * height as u64;
-        self.cost(tile, slots as u64 + 1, slots, gathered + cost(other).1)
+        let cost = self.cost(tile, slots as u64, slots, gathered + cost(other).1);
+        cost.saturating_add((self.turn_bytes)(height, other * inner, inner))
     }
 
     fn cost(&self, tile: u64, copies: u64, slots: usize, scratch: u64) -> u64 {
@@ -212,7 +220,8 @@ impl Long {
         let scratch = LaneScratch::of_lens(threads, gathered(one, cuts.width), cost(one).1);
         let (source, slots): (&dyn Source<_, _>, _) = (&source, self.blocks.slots);
         run.pass(&LongColumns { cuts, slots, source, between: &between, inner, fft, scratch })?;
-        let tile = cuts.rows.tallest() * cuts.len;
+        let height = cuts.rows.tallest();
+        let gathered = gathered(other, self.lens.turned_inner(height));
         run.pass(&LongRows {
             cuts,
             slots: self.row_slots,
@@ -221,8 +230,8 @@ impl Long {
             lens: self.lens,
             lanes,
             fft,
-            scratch: LaneScratch::of_lens(threads, gathered(other, inner), cost(other).1),
-            rows: Mutex::new(vec![Complex::default(); tile]),
+            scratch: LaneScratch::of_lens(threads, gathered, cost(other).1),
+            turn: Turn::new(height, cuts.len, inner),
         })
     }
 }
@@ -305,45 +314,24 @@ struct LongRows<'a, T: Real> {
     lanes: &'a Lanes<T>,
     fft: &'a FourStep<T>,
     scratch: LaneScratch<T>,
-    /// The rows of a tile, put together from blocks.
-    rows: Mutex<Vec<Complex<T>>>,
+    turn: Turn<Complex<T>>,
 }
 
 impl<T: Real> LongRows<'_, T>
 where
     Complex<T>: Element,
 {
-    /// The number of rows of a tile.
-    fn count(&self, index: usize) -> usize {
-        self.cuts.rows(index).1.len()
+    /// A tile of rows, turned: of the window that it is of the result.
+    fn window(&self, index: usize) -> Window<IxDyn> {
+        let Lens { other, inner, .. } = self.lens;
+        let (matrix, rows) = self.cuts.rows(index);
+        let origin = IxDyn(&[matrix, 0, rows.start * inner]);
+        Window::new(origin, IxDyn(&[1, other, rows.len() * inner]))
     }
 
-    /// Transforms rows.
-    fn transform(&self, count: usize, rows: &mut [Complex<T>]) {
-        let Lens { other, inner, .. } = self.lens;
-        let shape = IxDyn(&[count, other, inner]);
-        Tile::of_shape(&shape, rows, Order::C).par_lanes_mut(
-            1,
-            self.scratch.gathered(),
-            |_, lane| {
-                self.fft.apply_to_row(lane, &self.scratch);
-                self.lanes.scale(lane);
-            },
-        );
-    }
-
-    /// Writes rows as columns.
-    fn transpose(&self, count: usize, rows: &[Complex<T>], to: &mut [Complex<T>]) {
-        let Lens { other, inner, .. } = self.lens;
-        if inner == 1 {
-            let rows = ArrayView2::from_shape((count, other), rows).expect("rows");
-            return crate::lanes::transpose(&rows, to);
-        }
-        to.par_chunks_mut(count * inner).enumerate().for_each(|(k2, to)| {
-            for (k1, to) in to.chunks_exact_mut(inner).enumerate() {
-                to.copy_from_slice(&rows[(k1 * other + k2) * inner..][..inner]);
-            }
-        });
+    fn transform(&self, lane: &mut [Complex<T>]) {
+        self.fft.apply_to_row(lane, &self.scratch);
+        self.lanes.scale(lane);
     }
 }
 
@@ -375,28 +363,23 @@ where
     }
 
     fn read(&self, index: usize, slot: &mut Self::Slot, io: &Io) -> Result<u64> {
-        let len = self.count(index) * self.cuts.len;
-        let read = self.between.read_rows(index, &mut slot[..len], io)?;
+        let tile = &mut slot[..self.window(index).len()];
+        let each = |lane: &mut [Complex<T>]| self.transform(lane);
+        let read = self.between.read_rows_turned(index, tile, &self.turn, &each, io)?;
         Ok(read * size_of::<Complex<T>>() as u64)
     }
 
     fn compute(&self, index: usize, slot: &mut Self::Slot) {
-        let (count, len) = (self.count(index), self.cuts.len);
-        let blocks = &mut slot[..count * len];
-        let mut rows = self.rows.lock().unwrap_or_else(PoisonError::into_inner);
-        let rows = &mut rows[..count * len];
-        rows.par_chunks_mut(len).enumerate().for_each(|(row, to)| {
-            self.between.gather_row(count, row, blocks, to);
-        });
-        self.transform(count, rows);
-        self.transpose(count, rows, blocks);
+        // Otherwise it is done.
+        if self.lens.inner > 1 {
+            let (window, gathered) = (self.window(index), self.scratch.gathered());
+            let mut tile = Tile::new(&window, slot, Order::C);
+            tile.par_lanes_mut(1, gathered, |_, lane| self.transform(lane));
+        }
     }
 
     fn write(&self, index: usize, slot: &mut Self::Slot, io: &Io) -> Result<u64> {
-        let Lens { other, inner, .. } = self.lens;
-        let (matrix, rows) = self.cuts.rows(index);
-        let origin = IxDyn(&[matrix, 0, rows.start * inner]);
-        let window = Window::new(origin, IxDyn(&[1, other, rows.len() * inner]));
+        let window = self.window(index);
         let view = ArrayViewD::from_shape(window.shape.clone(), &slot[..window.len()]);
         io.write(self.sink, &window, view.expect("columns"), Order::C)?;
         Ok((window.len() * size_of::<Complex<T>>()) as u64)

@@ -82,16 +82,7 @@ where
         scratch: &LaneScratch<T>,
     ) {
         scratch.fft.with(|buffer| self.columns.process_with_scratch(lane, buffer));
-        let (len, mut power) = (self.len(), 0);
-        for element in lane {
-            let root = self.roots.at(power);
-            let part = |x: f64| T::from(x).expect("a root has finite parts");
-            *element = *element * Complex::new(part(root.re), part(root.im));
-            power += n2;
-            if power >= len {
-                power -= len;
-            }
-        }
+        self.roots.multiply(n2, lane);
     }
 
     /// Transforms a row.
@@ -125,7 +116,7 @@ const COPIED: usize = 1 << 16;
 const TRANSPOSED: usize = 64;
 
 /// Writes an array with its axes exchanged, on all threads of the current pool.
-pub(crate) fn transpose<T: Element>(from: &ArrayView2<'_, T>, to: &mut [T]) {
+fn transpose<T: Element>(from: &ArrayView2<'_, T>, to: &mut [T]) {
     let (rows, columns) = from.dim();
     let mut to = ArrayViewMut2::from_shape((columns, rows), to).expect("as many elements");
     let from = from.t();
@@ -134,6 +125,9 @@ pub(crate) fn transpose<T: Element>(from: &ArrayView2<'_, T>, to: &mut [T]) {
         copy_transposed(&from, &mut to);
     });
 }
+
+/// Neighbours in a column whose powers are made of one far power and a near one each.
+const NEAR: usize = 64;
 
 /// The powers of the root of unity ω = exp(∓2πi/N): each the product of two out of two short tables,
 /// whose angles are exact before they are rounded once.
@@ -160,6 +154,20 @@ impl Roots {
         Self {
             coarse: (0..len.div_ceil(count)).map(|index| of(index * count)).collect(),
             fine: (0..count).map(of).collect(),
+        }
+    }
+
+    /// Multiplies element `k1` of a column by ω^(n2 k1), which is at most the last of the powers. Those of a
+    /// few neighbours, which lie apart in the tables, are looked up once for each column.
+    fn multiply<T: Real>(&self, n2: usize, column: &mut [Complex<T>]) {
+        let near: [_; NEAR] = std::array::from_fn(|k1| self.at(n2 * k1.min(column.len() - 1)));
+        for (part, elements) in column.chunks_mut(NEAR).enumerate() {
+            let far = self.at(n2 * part * NEAR);
+            for (element, near) in elements.iter_mut().zip(&near) {
+                let root = far * near;
+                let part = |x: f64| T::from(x).expect("a root has finite parts");
+                *element = *element * Complex::new(part(root.re), part(root.im));
+            }
         }
     }
 

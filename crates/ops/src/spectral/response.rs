@@ -58,6 +58,9 @@ pub(super) struct Grid<'a> {
 
 /// Elements that a thread multiplies at a time.
 const MULTIPLIED: usize = 4096;
+/// Elements whose frequencies are put in place before the function is called with them. With those of one
+/// element alone, the function would read what has just been written, and wait for it each time.
+const AHEAD: usize = 64;
 
 /// A function that multiplies tiles of a spectrum. Called once for each tile, so that it may be called
 /// indirectly.
@@ -73,12 +76,36 @@ where
         let height = (MULTIPLIED / grid.width).max(1);
         let parts = elements.par_chunks_mut(height * grid.width).enumerate();
         parts.for_each(|(part, elements)| {
-            let mut frequencies = vec![0.0; grid.axes];
+            let mut ahead = Ahead::new(grid.axes, grid.width);
             for (row, elements) in elements.chunks_mut(grid.width).enumerate() {
-                set_all(&grid.rows, part * height + row, &mut frequencies);
-                grid.multiply_row(self, elements, &mut frequencies);
+                ahead.each(|frequencies| {
+                    set_all(&grid.rows, part * height + row, frequencies);
+                });
+                grid.multiply_row(self, elements, &mut ahead);
             }
         });
+    }
+}
+
+/// The frequencies of several elements that follow each other in a row.
+struct Ahead {
+    frequencies: Vec<f64>,
+    axes: usize,
+    count: usize,
+}
+
+impl Ahead {
+    fn new(axes: usize, width: usize) -> Self {
+        let count = width.clamp(1, AHEAD);
+        Self { frequencies: vec![0.0; axes * count], axes, count }
+    }
+
+    fn of(&mut self, element: usize) -> &mut [f64] {
+        &mut self.frequencies[element * self.axes..][..self.axes]
+    }
+
+    fn each(&mut self, mut set: impl FnMut(&mut [f64])) {
+        (0..self.count).for_each(|element| set(self.of(element)));
     }
 }
 
@@ -87,20 +114,22 @@ impl Grid<'_> {
         &self,
         response: &impl Fn(&[f64]) -> Complex<T>,
         elements: &mut [Complex<T>],
-        frequencies: &mut [f64],
+        ahead: &mut Ahead,
     ) {
         let Some((fastest, others)) = self.columns.split_last() else {
-            return elements.iter_mut().for_each(|x| *x = *x * response(frequencies));
+            return elements.iter_mut().for_each(|x| *x = *x * response(ahead.of(0)));
         };
         let (mut column, mut rest) = (self.first, elements);
         while !rest.is_empty() {
             let (outer, index) = (column / fastest.len, column % fastest.len);
-            set_all(others, outer, frequencies);
+            ahead.each(|frequencies| set_all(others, outer, frequencies));
             let (now, later) = rest.split_at_mut(rest.len().min(fastest.len - index));
             column += now.len();
-            for (index, element) in (index..).zip(now) {
-                fastest.set(index, frequencies);
-                *element = *element * response(frequencies);
+            for (index, now) in (index..).step_by(ahead.count).zip(now.chunks_mut(ahead.count)) {
+                (0..now.len()).for_each(|element| fastest.set(index + element, ahead.of(element)));
+                for (element, x) in now.iter_mut().enumerate() {
+                    *x = *x * response(ahead.of(element));
+                }
             }
             rest = later;
         }

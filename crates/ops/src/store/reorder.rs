@@ -31,7 +31,7 @@ const PIECES: usize = 16;
 /// Elements next to each other in the sink that a piece has at least, in bytes: a cache line.
 const LINE_BYTES: usize = 64;
 
-fn piece_bytes(tile_bytes: usize) -> usize {
+pub(crate) fn piece_bytes(tile_bytes: usize) -> usize {
     (tile_bytes / PIECES).clamp(*PIECE_BYTES.start(), *PIECE_BYTES.end()).min(tile_bytes)
 }
 
