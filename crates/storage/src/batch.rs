@@ -229,7 +229,7 @@ impl Batch {
         let mut results: Vec<_> = spans.iter().map(|_| Ok(0)).collect();
         let mut awaited = spans.len();
         while awaited > 0 {
-            match ring.submit_and_wait(1) {
+            match ring.submit_and_wait(awaited) {
                 Ok(_) => {}
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(error) => return Some(self.give_up(&error, spans.len())),
