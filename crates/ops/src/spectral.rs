@@ -72,8 +72,15 @@ pub(crate) struct Engine<A: Signal> {
     threads: usize,
 }
 
-/// What a spectrum is multiplied by, in a tile that begins at some column.
-type ColumnFactor<'a, T> = &'a (dyn Fn(&mut [Complex<T>], usize, usize) + Sync);
+/// What the spectra of columns are multiplied by.
+trait ColumnFactor<T>: Sync {
+    /// Multiplies a tile of so many columns from one on, on all threads of the current pool.
+    fn multiply_tile(&self, elements: &mut [Complex<T>], first: usize, width: usize);
+
+    /// Multiplies a column that is a single lane, in this thread.
+    fn multiply_lane(&self, elements: &mut [Complex<T>], column: usize);
+}
+
 /// The same in a tile that is whole along the places that are transformed: its window, and the shape of its
 /// spectrum.
 type TileFactor<'a, T> = &'a (dyn Fn(&mut [Complex<T>], &Window<IxDyn>, &IxDyn) + Sync);
@@ -211,7 +218,7 @@ where
         run: &mut Run<'_, '_>,
         (blocks, split): (&Blocks, usize),
         arrays: &Arrays<'_, A>,
-        response: Option<ColumnFactor<'_, A::Real>>,
+        response: Option<&dyn ColumnFactor<A::Real>>,
     ) -> Result<()> {
         let (cuts, row_axes) = (&blocks.cuts, &self.spectrum()[split..]);
         let [of_source, of_output] = self.used.frames(&self.axes, split);

@@ -7,7 +7,7 @@ use std::fmt;
 
 use super::response::{Grid, Place, Response};
 use super::sizes::{Passes, Sizes, Used};
-use super::{Arrays, Engine};
+use super::{Arrays, ColumnFactor, Engine};
 use crate::control::Control;
 use crate::fft::Home;
 use crate::fft::axes::Axes;
@@ -230,11 +230,8 @@ where
                 let (rows, columns) = self.places.split_at(*split);
                 let rows: Vec<_> = rows[axes.first()..].iter().collect();
                 let columns: Vec<_> = columns.iter().collect();
-                let response = |elements: &mut [_], first, width| {
-                    let (rows, columns) = (rows.clone(), columns.clone());
-                    let grid = Grid { rows, columns, first, width, axes: self.count };
-                    self.response.multiply(elements, &grid);
-                };
+                let (response, axes) = (&self.response, self.count);
+                let response = OfColumns { response, rows, columns, axes };
                 let blocks = (blocks, *split);
                 self.engine.multiply_blocks(&mut run, blocks, &arrays, Some(&response))?;
             }
@@ -258,6 +255,28 @@ where
 
     fn check(&self, shapes: &[&D]) -> Result<()> {
         shapes.iter().try_for_each(|shape| check_shape(shape.slice(), self.shape.slice()))
+    }
+}
+
+/// A function of frequency that columns are multiplied by.
+struct OfColumns<'a, F> {
+    response: &'a F,
+    /// The places of a column, and those that columns are numbered along.
+    rows: Vec<&'a Place>,
+    columns: Vec<&'a Place>,
+    axes: usize,
+}
+
+impl<T, F: Response<T>> ColumnFactor<T> for OfColumns<'_, F> {
+    fn multiply_tile(&self, elements: &mut [Complex<T>], first: usize, width: usize) {
+        let (rows, columns, axes) = (self.rows.clone(), self.columns.clone(), self.axes);
+        self.response.multiply(elements, &Grid { rows, columns, first, width, axes });
+    }
+
+    fn multiply_lane(&self, elements: &mut [Complex<T>], column: usize) {
+        let (rows, columns, axes) = (self.columns.clone(), self.rows.clone(), self.axes);
+        let grid = Grid { rows, columns, first: 0, width: elements.len(), axes };
+        self.response.multiply_row(elements, column, &grid);
     }
 }
 

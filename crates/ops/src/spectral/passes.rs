@@ -251,7 +251,7 @@ where
 /// What the spectrum of a tile of columns is multiplied by.
 pub(super) enum Factor<'a, T> {
     /// A function of where the tile begins, and its columns.
-    Response(ColumnFactor<'a, T>),
+    Response(&'a dyn ColumnFactor<T>),
     /// Another spectrum.
     Spectrum(Stored<'a, T>),
 }
@@ -326,12 +326,21 @@ where
 
     fn compute(&self, index: usize, (tile, factor): &mut Self::Slot) {
         let (len, shape) = (self.len(index), self.shape(index));
+        let (_, columns) = self.source.cuts.columns(index);
         let tile = &mut tile[..len];
+        if let Factor::Response(response) = &self.factor {
+            // A column that is a single lane stays in cache for all that is done with it.
+            let done = self.transforms.forward_and_back(&shape, tile, &|column, lane| {
+                response.multiply_lane(lane, columns.start + column);
+            });
+            if done {
+                return;
+            }
+        }
         self.transforms.forward(&shape, tile);
         match (&self.factor, factor) {
             (Factor::Response(response), _) => {
-                let (_, columns) = self.source.cuts.columns(index);
-                response(tile, columns.start, columns.len());
+                response.multiply_tile(tile, columns.start, columns.len());
             }
             (Factor::Spectrum(_), Some(factor)) => {
                 let factor = &mut factor[..len];

@@ -62,10 +62,14 @@ const MULTIPLIED: usize = 4096;
 /// element alone, the function would read what has just been written, and wait for it each time.
 const AHEAD: usize = 64;
 
-/// A function that multiplies tiles of a spectrum. Called once for each tile, so that it may be called
-/// indirectly.
+/// A function that multiplies tiles of a spectrum. Called once for each tile or lane, so that it may be
+/// called indirectly.
 pub(super) trait Response<T>: Sync {
+    /// Multiplies a tile, on all threads of the current pool.
     fn multiply(&self, elements: &mut [Complex<T>], grid: &Grid<'_>);
+
+    /// Multiplies one row of a tile, in this thread.
+    fn multiply_row(&self, elements: &mut [Complex<T>], row: usize, grid: &Grid<'_>);
 }
 
 impl<T: Real, F: Fn(&[f64]) -> Complex<T> + Sync> Response<T> for F
@@ -78,12 +82,13 @@ where
         parts.for_each(|(part, elements)| {
             let mut ahead = Ahead::new(grid.axes, grid.width);
             for (row, elements) in elements.chunks_mut(grid.width).enumerate() {
-                ahead.each(|frequencies| {
-                    set_all(&grid.rows, part * height + row, frequencies);
-                });
-                grid.multiply_row(self, elements, &mut ahead);
+                grid.multiply_row(self, elements, part * height + row, &mut ahead);
             }
         });
+    }
+
+    fn multiply_row(&self, elements: &mut [Complex<T>], row: usize, grid: &Grid<'_>) {
+        grid.multiply_row(self, elements, row, &mut Ahead::new(grid.axes, grid.width));
     }
 }
 
@@ -100,6 +105,7 @@ impl Ahead {
         Self { frequencies: vec![0.0; axes * count], axes, count }
     }
 
+    #[inline]
     fn of(&mut self, element: usize) -> &mut [f64] {
         &mut self.frequencies[element * self.axes..][..self.axes]
     }
@@ -114,8 +120,10 @@ impl Grid<'_> {
         &self,
         response: &impl Fn(&[f64]) -> Complex<T>,
         elements: &mut [Complex<T>],
+        row: usize,
         ahead: &mut Ahead,
     ) {
+        ahead.each(|frequencies| set_all(&self.rows, row, frequencies));
         let Some((fastest, others)) = self.columns.split_last() else {
             return elements.iter_mut().for_each(|x| *x = *x * response(ahead.of(0)));
         };

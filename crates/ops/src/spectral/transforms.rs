@@ -3,7 +3,7 @@
 //! Forward from the fastest axis to the slowest, back the other way round: so the order of the axes is the
 //! same whether one pass does all of it or three, and wherever rows end and columns begin.
 
-use ndarray::IxDyn;
+use ndarray::{Dimension, IxDyn};
 use num_complex::Complex;
 use outcore_storage::{Element, Order};
 
@@ -38,6 +38,27 @@ where
     pub(super) fn forward(&self, shape: &IxDyn, elements: &mut [Complex<T>]) {
         let mut tile = Tile::of_shape(shape, elements, Order::C);
         self.forward.iter().rev().for_each(|lanes| lanes.apply(&mut tile, &self.scratch));
+    }
+
+    /// Transforms lane after lane of columns that have one axis, does something with each, and transforms it
+    /// back: all of it in the place that lanes are gathered to. Returns whether it did.
+    pub(super) fn forward_and_back(
+        &self,
+        shape: &IxDyn,
+        elements: &mut [Complex<T>],
+        each: &(dyn Fn(usize, &mut [Complex<T>]) + Sync),
+    ) -> bool {
+        let ([forward], [back]) = (&self.forward[..], &self.back[..]) else { return false };
+        if shape.ndim() != 2 || forward.axis() != 0 || !forward.is_whole() {
+            return false;
+        }
+        let mut tile = Tile::of_shape(shape, elements, Order::C);
+        tile.par_lanes_mut(0, self.scratch.gathered(), |column, lane| {
+            forward.apply_to_lane(lane, &self.scratch);
+            each(column, lane);
+            back.apply_to_lane(lane, &self.scratch);
+        });
+        true
     }
 
     pub(super) fn back(&self, shape: &IxDyn, elements: &mut [Complex<T>]) {
