@@ -161,12 +161,17 @@ impl Roots {
     /// few neighbours, which lie apart in the tables, are looked up once for each column.
     fn multiply<T: Real>(&self, n2: usize, column: &mut [Complex<T>]) {
         let near: [_; NEAR] = std::array::from_fn(|k1| self.at(n2 * k1.min(column.len() - 1)));
+        let (near_re, near_im) = (near.map(|root| root.re), near.map(|root| root.im));
         for (part, elements) in column.chunks_mut(NEAR).enumerate() {
             let far = self.at(n2 * part * NEAR);
-            for (element, near) in elements.iter_mut().zip(&near) {
-                let root = far * near;
-                let part = |x: f64| T::from(x).expect("a root has finite parts");
-                *element = *element * Complex::new(part(root.re), part(root.im));
+            // Real and imaginary parts apart, so that several are computed at once.
+            let part = |x: f64| T::from(x).expect("a root has finite parts");
+            let re: [T; NEAR] =
+                std::array::from_fn(|k1| part(far.re * near_re[k1] - far.im * near_im[k1]));
+            let im: [T; NEAR] =
+                std::array::from_fn(|k1| part(far.re * near_im[k1] + far.im * near_re[k1]));
+            for ((element, &re), &im) in elements.iter_mut().zip(&re).zip(&im) {
+                *element = *element * Complex::new(re, im);
             }
         }
     }
