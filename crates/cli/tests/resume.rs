@@ -104,6 +104,11 @@ fn fft_of_a_lane_longer_than_the_budget_survives() {
 }
 
 #[test]
+fn fft_of_such_a_lane_to_a_shifted_spectrum_survives() {
+    survives_with("fft in.npy out.npy --axes 1 --shift", (1, 1024 * 1025));
+}
+
+#[test]
 fn transpose_survives() {
     survives("transpose in.npy out.npy");
 }

@@ -126,16 +126,16 @@ impl<T: Element, D: Dimension, G: Generator<T>> Source<T, D> for Generated<T, D,
             return Ok(());
         }
         let runs = self.layout.runs(window);
-        let run_len = runs.run_len();
         if let Some(elements) = tile.as_slice_mut() {
-            for (first, run) in runs.zip(elements.chunks_mut(run_len)) {
-                self.generator.fill(first, run);
+            let len = runs.run_len();
+            for (run, elements) in runs.zip(elements.chunks_mut(len)) {
+                self.generator.fill(run.start, elements);
             }
             return Ok(());
         }
         // A run is one or several rows.
         let row_len = window.shape.slice().last().map_or(1, |&len| len);
-        let rows = runs.flat_map(|first| (first..first + run_len).step_by(row_len));
+        let rows = runs.flat_map(|run| run.step_by(row_len));
         for (first, row) in rows.zip(tile.rows_mut()) {
             self.fill_row(first, row);
         }

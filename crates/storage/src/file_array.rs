@@ -201,18 +201,19 @@ impl<T: Element, D: Dimension> FileArray<T, D, ReadWrite> {
     }
 
     fn write_packed(&self, all: Runs, elements: &[T]) -> Result<()> {
-        let run_len = all.run_len().max(1);
         let native = self.byte_order == ByteOrder::NATIVE || T::DTYPE.bytes() == 1;
-        if let Some(direct) = self.direct_for(run_len).filter(|_| native) {
-            let runs = all.clone().zip(elements.chunks_exact(run_len));
-            let runs = runs.map(|(start, run)| (self.byte_of(start), T::as_bytes(run)));
+        if let Some(direct) = self.direct_for(&all).filter(|_| native) {
+            let runs = all
+                .clone()
+                .with(elements)
+                .map(|(start, run)| (self.byte_of(start), T::as_bytes(run)));
             match direct.write(&self.file, runs) {
                 Err(failed) if failed.is_refusal() => self.give_up_direct(direct, &failed),
                 outcome => return outcome.map_err(|failed| self.failed("write", &failed)),
             }
         }
         let mut swapped = Vec::new();
-        for (start, run) in all.zip(elements.chunks_exact(run_len)) {
+        for (start, run) in all.with(elements) {
             if native {
                 self.write_at(T::as_bytes(run), self.byte_of(start))?;
                 continue;
@@ -360,11 +361,12 @@ impl<T: Element, D: Dimension, A: Access> FileArray<T, D, A> {
     }
 
     fn read_packed(&self, all: Runs, elements: &mut [T]) -> Result<()> {
-        let run_len = all.run_len().max(1);
-        if let (Some(direct), Some(bytes)) = (self.direct_for(run_len), T::as_bytes_mut(elements)) {
-            let run_bytes = run_len * self.layout.element_bytes();
-            let runs = all.clone().zip(bytes.chunks_exact_mut(run_bytes));
-            match direct.read(runs.map(|(start, run)| (self.byte_of(start), run))) {
+        let is_plain = T::as_bytes_mut(&mut []).is_some();
+        if let Some(direct) = self.direct_for(&all).filter(|_| is_plain) {
+            let runs = all.clone().with_mut(elements);
+            let runs =
+                runs.filter_map(|(start, run)| Some((self.byte_of(start), T::as_bytes_mut(run)?)));
+            match direct.read(runs) {
                 Ok(()) => {
                     self.to_native(elements);
                     return Ok(());
@@ -373,7 +375,7 @@ impl<T: Element, D: Dimension, A: Access> FileArray<T, D, A> {
                 Err(failed) => return Err(self.failed("read", &failed)),
             }
         }
-        for (start, run) in all.zip(elements.chunks_exact_mut(run_len)) {
+        for (start, run) in all.with_mut(elements) {
             self.read_run(self.byte_of(start), run)?;
         }
         Ok(())
@@ -412,8 +414,8 @@ impl<T: Element, D: Dimension, A: Access> FileArray<T, D, A> {
     }
 
     /// The handle past the page cache, if the array uses it and runs are as long as a page.
-    fn direct_for(&self, run_len: usize) -> Option<&DirectFile> {
-        let long = run_len * self.layout.element_bytes() >= PAGE;
+    fn direct_for(&self, runs: &Runs) -> Option<&DirectFile> {
+        let long = runs.longest() * self.layout.element_bytes() >= PAGE;
         self.direct.as_ref().filter(|direct| long && !direct.is_given_up())
     }
 
@@ -459,14 +461,12 @@ impl<T: Element, D: Dimension, A: Access> FileArray<T, D, A> {
 
     /// Refuses runs that reach outside the array, or are not as many elements as a tile.
     fn check_runs(&self, runs: &Runs, tile_len: usize) -> Result<()> {
-        let (len, count) = (runs.run_len(), runs.len());
-        let end = runs.clone().last().unwrap_or(0) + len;
-        if count * len == tile_len && end <= self.layout.len() {
+        let (count, all) = (runs.elements(), self.layout.len());
+        let end = runs.clone().map(|run| run.end).max().unwrap_or(0);
+        if count == tile_len && end <= all {
             return Ok(());
         }
-        let all = self.layout.len();
-        let reason =
-            format!("{count} runs of {len} elements up to {end}, of {all}, for {tile_len}");
+        let reason = format!("runs of {count} elements up to {end}, of {all}, for {tile_len}");
         Err(self.error(ErrorKind::Unsupported(reason)))
     }
 

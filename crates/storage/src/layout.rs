@@ -14,6 +14,7 @@
 
 use ndarray::Dimension;
 use std::fmt;
+use std::ops::Range;
 use std::str::FromStr;
 
 use crate::Window;
@@ -144,19 +145,21 @@ impl<D: Dimension> Layout<D> {
         let remaining = if window.is_empty() { 0 } else { extent[..outer].iter().product() };
         extent.truncate(outer);
         strides.truncate(outer);
-        Runs { next: first, run_len, remaining, index: vec![0; outer], extent, strides }
+        let starts = Starts { next: first, remaining, index: vec![0; outer], extent, strides };
+        Runs { starts, run_len, rest: 0..0, turns: Vec::new() }
     }
 }
 
-/// The runs of a window, as the index of the first element of each; see [`Layout::runs`].
+/// The runs of a window, as ranges of elements in the order of the file; see [`Layout::runs`].
+///
+/// All are of one length, unless they are [turned](Self::turned).
 #[derive(Clone, Debug)]
 pub struct Runs {
-    next: usize,
+    starts: Starts,
     run_len: usize,
-    remaining: usize,
-    index: Vec<usize>,
-    extent: Vec<usize>,
-    strides: Vec<usize>,
+    /// What is left of a run that is in several parts.
+    rest: Range<usize>,
+    turns: Vec<Turn>,
 }
 
 impl Runs {
@@ -164,27 +167,130 @@ impl Runs {
     pub fn one(start: usize, run_len: usize) -> Self {
         let none = Vec::new;
         let (index, extent, strides) = (none(), none(), none());
-        Self { next: start, run_len, remaining: 1, index, extent, strides }
+        let starts = Starts { next: start, remaining: 1, index, extent, strides };
+        Self { starts, run_len, rest: 0..0, turns: Vec::new() }
     }
 
-    /// The number of elements in each run.
+    /// Where the same elements are in an array whose blocks of `block` elements are turned: what is first
+    /// in a block is at `by` there, and what leaves the block at its end comes back at its beginning. A run
+    /// that this divides is in several parts.
+    ///
+    /// ```
+    /// use outcore_storage::Runs;
+    ///
+    /// // 0 1 2 3 4 5 6 7 8 9  is  3 4 0 1 2 8 9 5 6 7
+    /// let parts: Vec<_> = Runs::one(1, 7).turned(5, 3).collect();
+    /// assert_eq!(parts, [4..5, 0..3, 8..10, 5..6]);
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If `by` is not less than `block`.
+    #[must_use]
+    pub fn turned(mut self, block: usize, by: usize) -> Self {
+        assert!(by < block, "a block of {block} elements has no element {by}");
+        if by > 0 {
+            self.turns.push(Turn { block, by });
+        }
+        self
+    }
+
+    /// The number of elements in each run, before it is [turned](Self::turned).
     pub fn run_len(&self) -> usize {
         self.run_len
+    }
+
+    /// The number of elements in all runs that are left.
+    pub fn elements(&self) -> usize {
+        self.rest.len() + self.starts.remaining * self.run_len
+    }
+
+    /// The most elements that are in one range.
+    pub(crate) fn longest(&self) -> usize {
+        let turns = self.turns.iter().map(|turn| turn.by.max(turn.block - turn.by));
+        turns.fold(self.run_len, usize::min)
     }
 
     /// Takes the next so many runs, or as many as there are.
     #[must_use]
     pub fn take_runs(&mut self, count: usize) -> Self {
         let mut taken = self.clone();
-        taken.remaining = count.min(self.remaining);
-        if let Some(last) = taken.remaining.checked_sub(1) {
-            self.nth(last);
+        taken.starts.remaining = count.min(self.starts.remaining);
+        if let Some(last) = taken.starts.remaining.checked_sub(1) {
+            self.starts.nth(last);
         }
+        self.rest = 0..0;
         taken
+    }
+
+    /// Each range with its part of elements that lie one after another.
+    pub(crate) fn with<T>(self, mut elements: &[T]) -> impl Iterator<Item = (usize, &[T])> {
+        self.map(move |run| {
+            let (now, later) = elements.split_at(run.len().min(elements.len()));
+            elements = later;
+            (run.start, now)
+        })
+    }
+
+    /// The same to be changed.
+    pub(crate) fn with_mut<T>(
+        self,
+        mut elements: &mut [T],
+    ) -> impl Iterator<Item = (usize, &mut [T])> {
+        self.map(move |run| {
+            let rest = std::mem::take(&mut elements);
+            let (now, later) = rest.split_at_mut(run.len().min(rest.len()));
+            elements = later;
+            (run.start, now)
+        })
     }
 }
 
 impl Iterator for Runs {
+    type Item = Range<usize>;
+
+    fn next(&mut self) -> Option<Range<usize>> {
+        if self.rest.is_empty() {
+            let start = self.starts.next()?;
+            self.rest = start..start + self.run_len;
+        }
+        let part = self.turns.iter().fold(self.rest.clone(), |part, turn| turn.apply(part));
+        self.rest.start += part.len();
+        Some(part)
+    }
+}
+
+/// Blocks of elements, turned by less than their length.
+#[derive(Clone, Copy, Debug)]
+struct Turn {
+    block: usize,
+    by: usize,
+}
+
+impl Turn {
+    /// Where the beginning of a range is, as much of it as stays together.
+    fn apply(self, range: Range<usize>) -> Range<usize> {
+        let within = range.start % self.block;
+        // The first element that comes back at the beginning.
+        let seam = self.block - self.by;
+        let (end, to) =
+            if within < seam { (seam, within + self.by) } else { (self.block, within - seam) };
+        let start = range.start - within + to;
+        start..start + range.len().min(end - within)
+    }
+}
+
+/// The first elements of runs.
+#[derive(Clone, Debug)]
+struct Starts {
+    next: usize,
+    remaining: usize,
+    index: Vec<usize>,
+    extent: Vec<usize>,
+    strides: Vec<usize>,
+}
+
+impl Iterator for Starts {
     type Item = usize;
 
     fn next(&mut self) -> Option<usize> {
@@ -201,13 +307,7 @@ impl Iterator for Runs {
         }
         Some(start)
     }
-
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        (self.remaining, Some(self.remaining))
-    }
 }
-
-impl ExactSizeIterator for Runs {}
 
 #[cfg(test)]
 mod tests {
@@ -239,8 +339,34 @@ mod tests {
             let expected: Vec<_> =
                 if fortran { part.t().iter().copied().collect() } else { part.iter().copied().collect() };
             let runs = layout.runs(&window);
-            let run_len = runs.run_len();
-            let found: Vec<_> = runs.flat_map(|start| start..start + run_len).collect();
+            prop_assert_eq!(runs.elements(), expected.len());
+            let found: Vec<_> = runs.flatten().collect();
+            prop_assert_eq!(found, expected);
+        }
+
+        #[test]
+        fn turned_runs_are_where_the_elements_have_gone(
+            (start, len) in (0_usize..30, 0_usize..30),
+            turns in prop::collection::vec((1_usize..12, 0_usize..12), 0..3),
+            taken in 0_usize..5,
+        ) {
+            let gone = |element: usize, &(block, by): &(usize, usize)| {
+                element / block * block + (element % block + by) % block
+            };
+            let expected: Vec<_> =
+                (start..start + len).map(|element| turns.iter().fold(element, gone)).collect();
+            let mut runs = turns.iter().fold(Runs::one(start, len), |runs, &(block, by)| {
+                runs.turned(block, by % block)
+            });
+            prop_assert!(runs.clone().all(|part| part.len() <= runs.longest()));
+            let mut found = Vec::new();
+            for part in runs.by_ref().take(taken) {
+                found.extend(part);
+            }
+            prop_assert_eq!(runs.elements(), len - found.len());
+            let rest = runs.take_runs(usize::MAX);
+            prop_assert_eq!((runs.elements(), runs.next()), (0, None));
+            found.extend(rest.flatten());
             prop_assert_eq!(found, expected);
         }
     }
@@ -249,7 +375,7 @@ mod tests {
     fn whole_rows_are_one_run() {
         let layout = Layout::new(Dim([4, 6, 2]), Order::C, 8, 0).unwrap();
         let runs = layout.runs(&Window::from([1..3, 0..6, 0..2]));
-        assert_eq!((runs.len(), runs.run_len()), (1, 24));
+        assert_eq!((runs.elements(), runs.run_len()), (24, 24));
     }
 
     #[test]

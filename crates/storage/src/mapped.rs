@@ -324,10 +324,9 @@ impl<T: Pod, D: Dimension> MappedArray<T, D, ReadWrite> {
         let (window, layout) = (window.into(), &self.array.layout);
         window.check(layout.shape(), &window.shape).map_err(|kind| self.array.error(kind))?;
         let mut runs = layout.runs(&window);
-        let run_len = runs.run_len();
         let Some(first) = runs.next() else { return Ok(()) };
-        let elements = runs.last().unwrap_or(first) + run_len - first;
-        let (start, len) = (first * size_of::<T>(), elements * size_of::<T>());
+        let end = runs.last().map_or(first.end, |last| last.end);
+        let (start, len) = (first.start * size_of::<T>(), (end - first.start) * size_of::<T>());
         let action = || format!("failed to sync window {window}");
         self.array.sync_by(|_| self.map.flush_range(start, len), action)
     }

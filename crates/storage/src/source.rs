@@ -264,9 +264,8 @@ where
 
     fn read_runs(&self, runs: Runs, elements: &mut [T]) -> Result<()> {
         let all = self.as_slice_memory_order().ok_or_else(without_runs)?;
-        let len = runs.run_len();
-        for (start, to) in runs.zip(elements.chunks_exact_mut(len)) {
-            to.clone_from_slice(all.get(start..start + len).ok_or_else(outside)?);
+        for (start, to) in runs.with_mut(elements) {
+            to.clone_from_slice(all.get(start..start + to.len()).ok_or_else(outside)?);
         }
         Ok(())
     }
@@ -286,9 +285,8 @@ where
 
     fn write_runs(&mut self, runs: Runs, elements: &[T]) -> Result<()> {
         let all = self.as_slice_memory_order_mut().ok_or_else(without_runs)?;
-        let len = runs.run_len();
-        for (start, from) in runs.zip(elements.chunks_exact(len)) {
-            all.get_mut(start..start + len).ok_or_else(outside)?.clone_from_slice(from);
+        for (start, from) in runs.with(elements) {
+            all.get_mut(start..start + from.len()).ok_or_else(outside)?.clone_from_slice(from);
         }
         Ok(())
     }

@@ -165,14 +165,6 @@ impl<'a> Transform<'a> {
         let transform = transform.map_err(|error| self.refused(&error))?;
         let plan = transform.plan();
         let through = plan.scratch_bytes > 0;
-        if through && args.shift {
-            let (path, reason) = (self.info.path.display(), "--shift needs an axis that fits");
-            return Err(format!(
-                "{path}: {} goes through a scratch file; {reason}",
-                plan.operation
-            )
-            .into());
-        }
         if !job.announce(plan)? {
             return Ok(());
         }
@@ -181,7 +173,8 @@ impl<'a> Transform<'a> {
         let report = if through {
             let mut scratch = scratch::<Complex<T>, _>(&output, &layout)?;
             job.write(plan, output, |output, control| {
-                transform.run_through(&source, &mut scratch, output, control)
+                let mut output = Rolled::ifftshift(output, self.moved())?;
+                transform.run_through(&source, &mut scratch, &mut output, control)
             })?
         } else {
             job.write(plan, output, |output, control| {

@@ -83,8 +83,10 @@ where
             let mut parts = elements.chunks_mut(most / len * len);
             return parts.try_for_each(|to| read(runs.take_runs(to.len() / len), to));
         }
-        runs.zip(elements.chunks_mut(len)).try_for_each(|(start, run)| {
-            let mut parts = (start..).step_by(most).zip(run.chunks_mut(most));
+        let mut rest = elements;
+        runs.try_for_each(|run| {
+            let to = rest.split_off_mut(..run.len()).unwrap_or_default();
+            let mut parts = run.step_by(most).zip(to.chunks_mut(most));
             parts.try_for_each(|(start, to)| read(Runs::one(start, to.len()), to))
         })
     }

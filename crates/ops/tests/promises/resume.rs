@@ -100,8 +100,8 @@ impl<T: Element, D: Dimension, S: Sink<T, D>> Dying<T, D, S> {
         match self.fate() {
             Fate::IsDead => dead(),
             Fate::Dies => {
-                let torn = runs.take_runs(runs.len().div_ceil(2));
-                let nonsense = vec![T::default(); torn.len() * torn.run_len()];
+                let torn = runs.take_runs((runs.elements() / runs.run_len()).div_ceil(2));
+                let nonsense = vec![T::default(); torn.elements()];
                 write(torn, &nonsense)?;
                 dead()
             }

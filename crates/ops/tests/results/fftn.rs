@@ -9,7 +9,9 @@ use num_complex::Complex;
 use outcore_ops::{
     Budget, Control, Direction, Fft, Norm, fft, fftn, ifft, ifftn, irfft, irfftn, lazy, rfft,
 };
-use outcore_storage::{Element, FileArray, FileArrayMut, Order, Stored};
+use outcore_storage::{
+    Cache, Element, FileArray, FileArrayMut, Options, Order, Rolled, Stored, Window,
+};
 use proptest::prelude::*;
 
 #[derive(Clone, Debug)]
@@ -282,11 +284,11 @@ fn lanes_longer_than_the_budget_have_the_same_bits() {
         assert_eq!(whole.plan().passes.len(), 1);
         whole.run(&field, &mut expected, Control::new()).unwrap();
 
-        let options = outcore_storage::Options::new().order(order);
+        let options = Options::new().order(order);
         let path = folder.path().join("field.npy");
         let mut file: FileArrayMut<Complex<f32>, IxDyn> =
             options.clone().replace(true).create(&path, IxDyn(&shape)).unwrap();
-        file.write_window(outcore_storage::Window::whole(IxDyn(&shape)), &field).unwrap();
+        file.write_window(Window::whole(IxDyn(&shape)), &field).unwrap();
         file.close().unwrap();
         let file = FileArray::<Complex<f32>, IxDyn>::open(&path).unwrap();
         let request = fft(&file, axis).norm(Norm::Ortho);
@@ -312,6 +314,43 @@ fn lanes_longer_than_the_budget_have_the_same_bits() {
         // Without a scratch array the run is refused.
         let error = plan.run(&halves, &mut sink, Control::new()).unwrap_err();
         assert!(error.to_string().contains("scratch array"), "{error}");
+    }
+}
+
+/// Both are moved on their way, by the plan for what is not.
+#[test]
+fn long_lanes_are_moved_on_their_way() {
+    let (folder, len) = (folder().unwrap(), 1025 * 1025);
+    for (shape, axis, order, moved) in [
+        (vec![len], 0, Order::C, vec![0]),
+        (vec![2, len], 1, Order::C, vec![1]),
+        (vec![3, len], 1, Order::F, vec![0, 1]),
+    ] {
+        let field = noisy::<f32>(&shape, order, 9);
+        let mut expected = field.clone();
+        let whole = fft(&field, axis).plan::<f32>(resources(1 << 30, 2)).unwrap();
+        let source = Rolled::ifftshift(&field, &moved).unwrap();
+        let mut sink = Rolled::ifftshift(&mut expected, &moved).unwrap();
+        assert_eq!(whole.plan().passes.len(), 1);
+        whole.run(&source, &mut sink, Control::new()).unwrap();
+
+        let options = Options::new().order(order).cache(Cache::Bypass);
+        let plan = fft(&field, axis).plan::<f32>(resources(2 << 20, 2)).unwrap();
+        assert_eq!(plan.plan().passes.len(), 2);
+        let file = || options.scratch(folder.path(), IxDyn(&shape)).unwrap();
+        let [mut input, mut scratch, mut output]: [FileArrayMut<Complex<f32>, IxDyn>; 3] =
+            [file(), file(), file()];
+        input.write_window(Window::whole(IxDyn(&shape)), &field).unwrap();
+        let source = Rolled::ifftshift(&input, &moved).unwrap();
+        let mut sink = Rolled::ifftshift(&mut output, &moved).unwrap();
+        plan.run_through(&source, &mut scratch, &mut sink, Control::new()).unwrap();
+        assert!(output.read().unwrap() == expected, "{shape:?} {order}, {moved:?}");
+        // In memory, where each run is copied by itself.
+        let mut array = field.clone();
+        let mut sink = Rolled::ifftshift(&mut array, &moved).unwrap();
+        let source = Rolled::ifftshift(&field, &moved).unwrap();
+        plan.run_through(&source, &mut scratch, &mut sink, Control::new()).unwrap();
+        assert!(array == expected, "{shape:?} {order}, {moved:?}");
     }
 }
 

@@ -40,7 +40,7 @@ impl Cut {
 
 /// The first element of a window in its file.
 fn first(layout: &Layout<IxDyn>, window: &Window<IxDyn>) -> usize {
-    layout.runs(window).next().expect("no window is empty")
+    layout.runs(window).next().expect("no window is empty").start
 }
 
 proptest! {

@@ -55,12 +55,13 @@ impl<S: Stored<D>, D: Dimension> Counting<S, D> {
     }
 
     fn count_runs(&self, runs: &Runs, bytes: &AtomicU64, counts: &Mutex<Array<u32, D>>) {
-        let (len, mut counts) = (runs.run_len(), counts.lock().unwrap());
+        let mut counts = counts.lock().unwrap();
         let counts = counts.as_slice_memory_order_mut().unwrap();
-        for start in runs.clone() {
-            counts[start..start + len].iter_mut().for_each(|count| *count += 1);
-            bytes.fetch_add((len * self.inner.layout().element_bytes()) as u64, Ordering::Relaxed);
+        for run in runs.clone() {
+            counts[run].iter_mut().for_each(|count| *count += 1);
         }
+        let moved = runs.elements() * self.inner.layout().element_bytes();
+        bytes.fetch_add(moved as u64, Ordering::Relaxed);
     }
 }
 

@@ -51,16 +51,15 @@ impl<D: Dimension, E: Dimension, S: Stored<D>> Reshaped<S, D, E> {
     fn parts(&self, window: &Window<E>) -> Vec<(Window<E>, Vec<Window<D>>)> {
         let layout = self.layout();
         // A single run goes straight to its place; what is made of several is put together by the way.
-        let together = |part: &Window<E>| layout.runs(part).len() == 1 || is_small(part.len());
+        let together =
+            |part: &Window<E>| layout.runs(part).run_len() == part.len() || is_small(part.len());
         let parts = window.clone().halved(Order::C, together);
         parts.map(|part| (part.clone(), self.boxes_of(&part))).collect()
     }
 
     fn boxes_of(&self, part: &Window<E>) -> Vec<Window<D>> {
         let layout = self.layout();
-        let runs = layout.runs(part);
-        let len = runs.run_len();
-        runs.flat_map(|start| self.boxes(start..start + len)).collect()
+        layout.runs(part).flat_map(|run| self.boxes(run)).collect()
     }
 
     /// The boxes of the base that hold a range of its elements, counted in C order.

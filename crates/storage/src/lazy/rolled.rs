@@ -3,7 +3,7 @@
 use ndarray::{ArrayView, ArrayViewMut, Dimension};
 
 use super::refused;
-use crate::{Layout, Result, Sink, Source, Stored, Window};
+use crate::{Layout, Result, Runs, Sink, Source, Stored, Window};
 
 /// A source, or a sink, moved along its axes: element `i` of an axis is element `i - distance` of the
 /// base, and what leaves at one end comes back at the other, as with `numpy.roll`.
@@ -14,6 +14,8 @@ use crate::{Layout, Result, Sink, Source, Stored, Window};
 ///     │ 0 1 2 3 4 │   ──▶   │ 3 4 0 1 2 │   a window is up to two of the base along each axis
 ///     └───────────┘         └───────────┘
 /// ```
+///
+/// If the base [has runs](Stored::has_runs), so has this: those that are divided by a seam in parts.
 ///
 /// Spectra are moved by half of their length, so that frequency 0 is in the middle. A transform that
 /// writes through one of these costs nothing more:
@@ -120,6 +122,21 @@ impl<D: Dimension, S: Stored<D>> Rolled<S, D> {
         };
         parts.into_iter().map(|part| (part.clone(), of_base(&part))).collect()
     }
+
+    /// Where runs are in the base. In the order of the file, moving an axis turns blocks that are whole
+    /// along it and all faster ones.
+    fn of_base(&self, runs: Runs) -> Runs {
+        let (layout, mut inner) = (self.base.layout(), 1);
+        let mut runs = runs;
+        for axis in layout.axes().rev() {
+            let len = layout.shape()[axis];
+            if self.first[axis] > 0 {
+                runs = runs.turned(len * inner, self.first[axis] * inner);
+            }
+            inner *= len;
+        }
+        runs
+    }
 }
 
 impl<D: Dimension, S: Stored<D>> Stored<D> for Rolled<S, D> {
@@ -139,6 +156,10 @@ impl<D: Dimension, S: Stored<D>> Stored<D> for Rolled<S, D> {
         1 + self.base.copies()
     }
 
+    fn has_runs(&self) -> bool {
+        self.base.has_runs()
+    }
+
     fn run_bytes(&self, window: &Window<D>) -> u64 {
         let parts = self.parts(window).into_iter();
         parts.map(|(_, base)| self.base.run_bytes(&base)).max().unwrap_or(0)
@@ -152,6 +173,10 @@ impl<T, D: Dimension, S: Source<T, D>> Source<T, D> for Rolled<S, D> {
             self.base.read_tile(&base, place)?;
         }
         Ok(())
+    }
+
+    fn read_runs(&self, runs: Runs, elements: &mut [T]) -> Result<()> {
+        self.base.read_runs(self.of_base(runs), elements)
     }
 }
 
@@ -181,15 +206,25 @@ impl<T, D: Dimension, S: Sink<T, D>> Sink<T, D> for Rolled<S, D> {
     fn sync(&self) -> Result<()> {
         self.base.sync()
     }
+
+    fn write_runs(&mut self, runs: Runs, elements: &[T]) -> Result<()> {
+        let runs = self.of_base(runs);
+        self.base.write_runs(runs, elements)
+    }
+
+    fn write_runs_shared(&self, runs: Runs, elements: &[T]) -> Option<Result<()>> {
+        self.base.write_runs_shared(self.of_base(runs), elements)
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ndarray::{Array3, Ix3};
+    use crate::{FileArrayMut, Options, Order};
+    use ndarray::{Array1, Array3, Ix3, ShapeBuilder};
 
     /// Element `i` is element `i - distance` of the base.
-    fn rolled(base: &Array3<usize>, distances: [isize; 3]) -> Array3<usize> {
+    fn rolled<T: Copy>(base: &Array3<T>, distances: [isize; 3]) -> Array3<T> {
         let (a, b, c) = base.dim();
         let from = |index: usize, distance: isize, len: usize| {
             (index.cast_signed() - distance).rem_euclid(len.cast_signed()).cast_unsigned()
@@ -233,6 +268,102 @@ mod tests {
                 assert_eq!(all, rolled(&base, [0, distance, 0]), "length {len}");
             }
         }
+    }
+
+    /// An array of numbers in the order of the file.
+    fn numbered(shape: (usize, usize, usize), order: Order) -> Array3<u64> {
+        let numbers = (0..(shape.0 * shape.1 * shape.2) as u64).collect();
+        Array3::from_shape_vec(shape.set_f(order == Order::F), numbers).unwrap()
+    }
+
+    /// The elements of an array in an order.
+    fn flat(array: &Array3<u64>, order: Order) -> Vec<u64> {
+        let view = if order == Order::F { array.t() } else { array.view() };
+        view.iter().copied().collect()
+    }
+
+    /// The runs of windows of the same elements in another shape, which cover all of them.
+    fn all_runs(rows: usize, columns: usize) -> Vec<Runs> {
+        let layout = Layout::new(ndarray::Ix2(rows, columns), Order::C, 8, 0).unwrap();
+        let cuts = [0..columns / 3, columns / 3..columns / 2 + 1, columns / 2 + 1..columns];
+        let windows = cuts.map(|cut| Window::from([0..rows, cut]));
+        windows.iter().map(|window| layout.runs(window)).collect()
+    }
+
+    /// Reads all of a source, and writes all of it to a sink, in runs.
+    fn in_runs<S>(base: &Array3<u64>, file: S, order: Order, distances: [isize; 3])
+    where
+        S: Source<u64, Ix3> + Sink<u64, Ix3>,
+    {
+        let (len, expected) = (base.len(), flat(&rolled(base, distances), order));
+        let mut file = Rolled::new(file, &distances).unwrap();
+        assert!(file.has_runs());
+        for rows in (1..=len).filter(|rows| len.is_multiple_of(*rows)) {
+            let what = format!("{distances:?} of {base:?}, {rows} rows");
+            let mut negative = vec![0; len];
+            for runs in all_runs(rows, len / rows) {
+                let mut part = vec![0; runs.elements()];
+                file.read_runs(runs.clone(), &mut part).unwrap();
+                let places: Vec<usize> = runs.clone().flatten().collect();
+                assert!(
+                    places.iter().zip(&part).all(|(&at, &found)| found == expected[at]),
+                    "{what}"
+                );
+                for number in &mut part {
+                    *number = !*number;
+                }
+                if file.write_runs_shared(runs.clone(), &part).is_none() {
+                    file.write_runs(runs.clone(), &part).unwrap();
+                }
+                places.iter().zip(&part).for_each(|(&at, &written)| negative[at] = written);
+            }
+            let mut found = vec![0; len];
+            file.read_runs(Runs::one(0, len), &mut found).unwrap();
+            assert!(
+                found == negative && found.iter().zip(&expected).all(|(x, y)| *x == !y),
+                "{what}"
+            );
+            let back: Vec<u64> = found.iter().map(|number| !number).collect();
+            file.write_runs(Runs::one(0, len), &back).unwrap();
+        }
+        assert!(file.read_runs(Runs::one(1, len), &mut vec![0; len]).is_err());
+    }
+
+    #[test]
+    fn runs_are_those_of_the_moved_array_both_ways() {
+        let folder = tempfile::tempdir().unwrap();
+        for (shape, order) in [
+            ((1, 12, 1), Order::C),
+            ((15, 1, 1), Order::F),
+            ((2, 5, 3), Order::C),
+            ((3, 4, 2), Order::F),
+        ] {
+            let base = numbered(shape, order);
+            for distances in [[0, 0, 0], [0, 6, 0], [0, -3, 0], [-1, 0, 1], [7, 0, 0], [2, -2, 1]] {
+                let mut array = base.clone();
+                in_runs(&base, &mut array, order, distances);
+                assert_eq!(array, base);
+                let path = folder.path().join("a.npy");
+                let options = Options::new().order(order).replace(true);
+                let mut file: FileArrayMut<u64, Ix3> = options.create(&path, shape).unwrap();
+                file.write_window(Window::whole(base.raw_dim()), &base).unwrap();
+                in_runs(&base, &mut file, order, distances);
+                assert_eq!(file.read().unwrap(), base);
+            }
+        }
+    }
+
+    #[test]
+    fn an_array_that_was_moved_twice_has_the_runs_of_both() {
+        let base = Array1::from_iter(0..10);
+        let twice = Rolled::new(Rolled::new(&base, &[3]).unwrap(), &[-5]).unwrap();
+        let mut found = [0; 10];
+        twice.read_runs(Runs::one(0, 10), &mut found).unwrap();
+        assert_eq!(found, [2, 3, 4, 5, 6, 7, 8, 9, 0, 1]);
+        // What has no runs has none when it is moved.
+        let base = Array3::<u8>::zeros((2, 3, 4));
+        let part = base.slice(ndarray::s![.., ..2, ..]);
+        assert!(!Rolled::new(&part, &[0, 1, 0]).unwrap().has_runs());
     }
 
     #[test]
