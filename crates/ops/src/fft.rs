@@ -18,8 +18,8 @@
 pub(crate) mod axes;
 pub(crate) mod between;
 pub(crate) mod blocks;
-mod in_shape;
-mod long;
+pub(crate) mod in_shape;
+pub(crate) mod long;
 pub(crate) mod passes;
 pub(crate) mod sizes;
 pub(crate) mod tiles;
@@ -389,19 +389,6 @@ where
         Err(Error::Shape(reason))
     }
 
-    /// A lane that is cut in two is read and written in the order of the file, past its shape.
-    fn check_runs(&self, array: &(impl Stored<D> + ?Sized)) -> Result<()> {
-        let operation = &self.plan.operation;
-        let reason = if !array.has_runs() {
-            format!("{operation} needs source and sink whose elements lie in a row")
-        } else if !self.axes.are_in_order_of(array) {
-            format!("{operation} was planned for elements in another order")
-        } else {
-            return Ok(());
-        };
-        Err(Error::Shape(reason))
-    }
-
     /// Runs the passes. Sources and sinks are called once for each piece of a tile, so they may be
     /// called indirectly: all of this is then compiled once for each type of number and dimension.
     fn run_passes(
@@ -413,8 +400,8 @@ where
         control: Control<'_>,
     ) -> Result<Report> {
         if self.passes.is_long() {
-            self.check_runs(source)?;
-            self.check_runs(sink)?;
+            self.axes.check_runs(&self.plan.operation, source)?;
+            self.axes.check_runs(&self.plan.operation, sink)?;
         }
         let mut run = Run::new(&self.plan, control)?;
         match &self.passes {

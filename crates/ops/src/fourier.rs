@@ -31,6 +31,10 @@ pub trait Real: FftNum + num_traits::Float + num_traits::FloatConst {
     /// Complex numbers as pairs of real ones.
     #[doc(hidden)]
     fn parts(numbers: &mut [Complex<Self>]) -> &mut [Self];
+
+    /// Pairs of real numbers as complex ones.
+    #[doc(hidden)]
+    fn pairs(numbers: &mut [Self]) -> &mut [Complex<Self>];
 }
 
 macro_rules! real {
@@ -53,6 +57,10 @@ macro_rules! real {
             }
 
             fn parts(numbers: &mut [Complex<Self>]) -> &mut [Self] {
+                bytemuck::cast_slice_mut(numbers)
+            }
+
+            fn pairs(numbers: &mut [Self]) -> &mut [Complex<Self>] {
                 bytemuck::cast_slice_mut(numbers)
             }
         }

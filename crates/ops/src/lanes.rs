@@ -6,9 +6,14 @@
 //! keeps results independent of the budget.
 
 mod four_step;
+mod halves;
+mod long_real;
 mod real;
 
-pub(crate) use four_step::{FourStep, factors, next_divided, roots_len};
+pub(crate) use four_step::{
+    FourStep, factors, next_divided, next_divided_reals, real_factors, roots_len,
+};
+pub(crate) use halves::{Halves, ends, halves_len, parted};
 pub(crate) use real::{FromHalf, ToHalf, half, real_cost};
 
 use ndarray::Dimension;

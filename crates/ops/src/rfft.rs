@@ -1,10 +1,12 @@
 //! Fourier transforms of real numbers: the half of the spectrum that says all.
 //!
-//! A single axis takes one pass of real transforms. Several take the passes of the complex transform,
+//! A single axis takes one pass of real transforms, or two where a lane of it is longer than memory
+//! (`rfft/long.rs`). Several take the passes of the complex transform,
 //! with half of the bytes: where the halved axis is contiguous, pairs of real columns are transformed
 //! as complex ones, and rows in pairs after that (`rfft/pairs.rs`); otherwise the halved axis is
 //! transformed first, by itself, and the other axes in place.
 
+mod long;
 mod packed;
 mod pairs;
 
@@ -14,6 +16,7 @@ use outcore_storage::{Element, Layout, Mark, Order, Sink, Source, Stored};
 use std::fmt;
 use std::sync::Mutex;
 
+use self::long::{Long, LongRequest, undivided};
 use self::packed::Packed;
 use self::pairs::{PairRows, Pairs, pairs_cost};
 use crate::control::Control;
@@ -33,6 +36,15 @@ use crate::transfer::{Shared, WriteShared, staging_bytes, window_read_bytes};
 use crate::{Error, Resources, Result};
 
 /// The forward transform of real numbers along one axis; as `numpy.fft.rfft`. See [`rfftn`].
+///
+/// A lane of even length whose half exceeds 2^20 and is the product of two lengths up to 2^20 is transformed
+/// in four steps, whatever the budget. So it may be longer than the budget, if its elements lie in a row of
+/// the file: then there are two passes, through a scratch array of the size of the source (see
+/// [`RfftPlan::run_through`]). They read the array and write it twice, which is half of what [`fft`]
+/// moves, and hold a few tiles of columns of about the root of the length. Other long lanes must fit, and the
+/// refusal says why, or names the next length that need not.
+///
+/// [`fft`]: crate::fft
 ///
 /// ```
 /// use ndarray::{Array1, array};
@@ -148,12 +160,17 @@ impl<D: Dimension> Rfft<'_, D> {
         let (way, passes, kept_bytes) = of.way::<T>()?;
         let place = of.place;
         let output_bytes = made.bytes();
-        let plan =
-            Plan { operation, resources, passes, output_bytes, scratch_bytes: 0, kept_bytes };
+        let mut scratch = shape.clone();
+        match way {
+            Way::Long(_) => scratch[last] /= 2,
+            _ => scratch.slice_mut().fill(0),
+        }
+        let scratch_bytes = (scratch.size() * size_of::<Complex<T>>()) as u64;
+        let plan = Plan { operation, resources, passes, output_bytes, scratch_bytes, kept_bytes };
         let count = self.axes.iter().map(|&axis| shape[axis]).product();
         let scale = self.norm.scale(Direction::Forward, count);
         let made = made.shape().clone();
-        Ok(RfftPlan { plan, shape, made, place, axes, way, scale })
+        Ok(RfftPlan { plan, shape, made, scratch, place, axes, way, scale })
     }
 }
 
@@ -166,6 +183,8 @@ enum Way<T: Real, D> {
     Pairs(Tiles),
     /// Packed columns, then rows in pairs.
     PairsOfBlocks(Box<Blocks>),
+    /// Lanes that are cut in two, through a scratch array.
+    Long(Box<Long>),
 }
 
 /// What a plan is made from.
@@ -220,16 +239,36 @@ impl<D: Dimension> Planning<'_, D> {
                 let plan = request.plan(self.axes.name(&[self.place]), &tiles);
                 Ok((tiles, plan))
             }
-            None => Err(refuse(self.operation, request.least(), self.resources)),
+            None => Err(request.least()),
         });
         if others.is_empty() {
-            let (tiles, plan) = first?;
-            return Ok((Way::Tiles { tiles, after: others, rest: None }, vec![plan], 0));
+            return first.map_or_else(
+                |least| self.long(least),
+                |(tiles, plan)| {
+                    Ok((Way::Tiles { tiles, after: others, rest: None }, vec![plan], 0))
+                },
+            );
         }
+        let first = first.map_err(|least| refuse(self.operation, least, self.resources));
         let rest = fftn(self.made, self.others).in_place().plan::<T>(self.resources);
         let ((tiles, plan), rest) = both(self.operation, first, rest)?;
         let plans = [plan].into_iter().chain(rest.plan().passes.iter().cloned()).collect();
         Ok((Way::Tiles { tiles, after: Vec::new(), rest: Some(Box::new(rest)) }, plans, 0))
+    }
+
+    /// Lanes that are cut in two; whole, the smallest tile of them costs so much.
+    fn long<T: Real + Element>(&self, whole: u64) -> Result<Ways<T, D>>
+    where
+        Complex<T>: Element,
+    {
+        let request = LongRequest::<T>::new(self.axes, self.source, self.resources);
+        let best = request.as_ref().and_then(|request| request.best(usable(self.resources)));
+        if let Some((long, plans, kept)) = best {
+            return Ok((Way::Long(Box::new(long)), plans, kept));
+        }
+        let least = request.map_or(whole, |request| request.least().min(whole));
+        let reason = undivided(self.axes, self.source, self.place);
+        Err(refuse(&format!("{}{reason}", self.operation), least, self.resources))
     }
 
     /// What a pass along the halved axis and some others asks of its tiles.
@@ -440,6 +479,7 @@ pub struct RfftPlan<T: Real, D> {
     plan: Plan,
     shape: D,
     made: D,
+    scratch: D,
     /// The place of the halved axis.
     place: usize,
     axes: Axes,
@@ -473,12 +513,18 @@ where
         self.made.slice()
     }
 
+    /// The shape of the array that [`run_through`](Self::run_through) needs; of zeros, if it needs none.
+    pub fn scratch_shape(&self) -> D {
+        self.scratch.clone()
+    }
+
     /// Transforms a source into a sink of the shape of the spectrum, which also holds what is between
     /// the passes.
     ///
     /// # Errors
     ///
-    /// If a shape differs from the plan's, reading or writing fails, or the caller cancels. The source
+    /// If the plan needs a scratch array, for lanes that are longer than the budget: see
+    /// [`run_through`](Self::run_through). If a shape differs from the plan's, reading or writing fails, or the caller cancels. The source
     /// is unharmed; the sink's contents are then unspecified. With a journal a later run goes on with
     /// them; one that was killed after its first pass reads the source once more.
     pub fn run<R, S>(&self, source: &R, sink: &mut S, control: Control<'_>) -> Result<Report>
@@ -486,9 +532,46 @@ where
         R: Source<T, D>,
         S: Source<Complex<T>, D> + Sink<Complex<T>, D>,
     {
+        if self.plan.scratch_bytes > 0 {
+            let (operation, bytes) = (&self.plan.operation, self.plan.scratch_bytes);
+            let reason = format!("{operation} needs a scratch array of {bytes} bytes");
+            return Err(Error::Shape(reason));
+        }
         check_shape(source.shape().slice(), self.shape.slice())?;
         check_shape(sink.shape().slice(), self.made.slice())?;
         self.run_passes(source, &Shared::new(sink), control)
+    }
+
+    /// Transforms a source into a sink of the shape of the spectrum, through a scratch array of the plan's
+    /// [`scratch_shape`](Self::scratch_shape); where that is of zeros, it is not touched.
+    ///
+    /// # Errors
+    ///
+    /// As [`run`](Self::run), and if the plan needs a scratch array and source or sink
+    /// [have no runs](Stored::has_runs), or are in another order than the source that it was made for.
+    pub fn run_through<R, V, S>(
+        &self,
+        source: &R,
+        scratch: &mut V,
+        sink: &mut S,
+        control: Control<'_>,
+    ) -> Result<Report>
+    where
+        R: Source<T, D>,
+        V: Source<Complex<T>, D> + Sink<Complex<T>, D>,
+        S: Source<Complex<T>, D> + Sink<Complex<T>, D>,
+    {
+        let Way::Long(long) = &self.way else { return self.run(source, sink, control) };
+        check_shape(source.shape().slice(), self.shape.slice())?;
+        check_shape(scratch.shape().slice(), self.scratch.slice())?;
+        check_shape(sink.shape().slice(), self.made.slice())?;
+        self.axes.check_runs(&self.plan.operation, source)?;
+        self.axes.check_runs(&self.plan.operation, sink)?;
+        let mut run = Run::new(&self.plan, control)?;
+        let arrays: (_, &dyn Store<_, _>, &dyn WriteShared<_, _>) =
+            (source as &dyn Source<_, _>, &Shared::new(scratch), &Shared::new(sink));
+        long.run(&mut run, self.scale, self.threads(), arrays)?;
+        Ok(run.finish())
     }
 
     fn run_passes(
@@ -514,6 +597,7 @@ where
             }
             Way::Pairs(tiles) => self.run_pairs(&mut run, (&source, &places), tiles)?,
             Way::PairsOfBlocks(blocks) => self.run_blocks(&mut run, &source, &places, blocks)?,
+            Way::Long(_) => unreachable!("lanes that need a scratch array"),
         }
         Ok(run.finish())
     }

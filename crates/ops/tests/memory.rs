@@ -10,7 +10,7 @@ use num_complex::Complex;
 use outcore_ops::{
     AnySource, Control, CumSum, Direction, Error, Expression, Norm, Real, Resources, SinkExt,
     TileFft2, ToComplex, Trigonometric, Variance, dct, dft2_bins, fft, fft2, fftconvolve, fftn,
-    ifftn, irfftn, lazy, map_tiles, power_spectrum, radial_spectrum, reduce, rfftn, scan,
+    ifftn, irfftn, lazy, map_tiles, power_spectrum, radial_spectrum, reduce, rfft, rfftn, scan,
     spectral_filter, store, thumbnail, transpose_in_place,
 };
 use outcore_storage::{
@@ -21,7 +21,7 @@ use std::fmt::Debug;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use support::{LONG, Number, ORDERS, folder, in_order, needed, resources};
+use support::{LONG, LONG_REALS, Number, ORDERS, folder, in_order, needed, resources};
 
 struct Counted;
 
@@ -873,6 +873,41 @@ fn lanes_longer_than_the_budget_stay_within_it() {
     long_lane::<f64>(&[1, LONG], 1, Order::F, Cache::Use);
     // With a prime factor above 11 on each side, and neighbours of each lane.
     long_lane::<f32>(&[1031 * 1033, 2], 0, Order::C, Cache::Bypass);
+}
+
+/// Transforms a file of lanes of real numbers.
+fn long_reals<T: Number>(shape: &[usize], cache: Cache)
+where
+    Complex<T>: Element,
+{
+    let folder = folder().unwrap();
+    let options = Options::new().cache(cache).sparse(true);
+    let path = |name: &str| folder.path().join(name);
+    let source: FileArrayMut<T, IxDyn> = options.create(path("in"), IxDyn(shape)).unwrap();
+    let axis = shape.len() - 1;
+    let (mut scratch_shape, mut made) = (shape.to_vec(), shape.to_vec());
+    (scratch_shape[axis], made[axis]) = (shape[axis] / 2, shape[axis] / 2 + 1);
+    let mut scratch = options.create(path("scratch"), IxDyn(&scratch_shape)).unwrap();
+    let mut sink = options.create(path("out"), IxDyn(&made)).unwrap();
+    for threads in [1, 2] {
+        let plan = |bytes| rfft(&source, axis).plan::<T>(resources(bytes, threads));
+        let least = needed(plan);
+        assert!(least < MIB, "{least}");
+        for budget in [least.max(256 << 10), 6 * MIB, 100 * MIB] {
+            let peak = peak(|| {
+                let plan = plan(budget).unwrap();
+                plan.run_through(&source, &mut scratch, &mut sink, Control::new()).unwrap();
+            });
+            within(peak, budget, false, &format!("real lanes of {shape:?}, {budget}, {threads}"));
+        }
+    }
+}
+
+#[test]
+fn real_lanes_longer_than_the_budget_stay_within_it() {
+    let _alone = alone();
+    long_reals::<f32>(&[LONG_REALS], Cache::Bypass);
+    long_reals::<f64>(&[2, 2 * 1031 * 1033], Cache::Use);
 }
 
 /// An array that there is no room for anywhere.

@@ -171,6 +171,14 @@ impl Runs {
         Self { starts, run_len, rest: 0..0, turns: Vec::new() }
     }
 
+    /// The same runs, so many elements later, before they are [turned](Self::turned).
+    #[must_use]
+    pub fn later(mut self, elements: usize) -> Self {
+        self.starts.next += elements;
+        self.rest = self.rest.start + elements..self.rest.end + elements;
+        self
+    }
+
     /// Where the same elements are in an array whose blocks of `block` elements are turned: what is first
     /// in a block is at `by` there, and what leaves the block at its end comes back at its beginning. A run
     /// that this divides is in several parts.
@@ -376,6 +384,7 @@ mod tests {
         let layout = Layout::new(Dim([4, 6, 2]), Order::C, 8, 0).unwrap();
         let runs = layout.runs(&Window::from([1..3, 0..6, 0..2]));
         assert_eq!((runs.elements(), runs.run_len()), (24, 24));
+        assert_eq!(runs.later(5).collect::<Vec<_>>(), [12 + 5..36 + 5]);
     }
 
     #[test]

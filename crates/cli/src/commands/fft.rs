@@ -203,10 +203,20 @@ impl<'a> Transform<'a> {
             }
             let layout = self.layout::<Complex<T>>(transform.shape(), &source.layout())?;
             let output = job.begin::<Complex<T>, IxDyn>(&args.output, &layout, self.work(plan))?;
-            let report = job.write(plan, output, |output, control| {
-                let mut output = Rolled::ifftshift(output, self.moved())?;
-                transform.run(&source, &mut output, control)
-            })?;
+            let report = if plan.scratch_bytes > 0 {
+                // All other axes have length 1: there is nothing to be shifted.
+                let through =
+                    self.layout::<Complex<T>>(transform.scratch_shape().slice(), &source.layout())?;
+                let mut scratch = scratch::<Complex<T>, _>(&output, &through)?;
+                job.write(plan, output, |output, control| {
+                    transform.run_through(&source, &mut scratch, output, control)
+                })?
+            } else {
+                job.write(plan, output, |output, control| {
+                    let mut output = Rolled::ifftshift(output, self.moved())?;
+                    transform.run(&source, &mut output, control)
+                })?
+            };
             job.finish(plan, &report)
         })
     }

@@ -3,7 +3,7 @@
 use crate::support::{Ran, folder, read, run_line, snapshot, write};
 use ndarray::{Array1, Axis, Ix1};
 use num_complex::Complex;
-use outcore_ops::{Budget, Control, fft, rfftn};
+use outcore_ops::{Budget, Control, fft, rfft, rfftn};
 use outcore_storage::{FileArray, FileArrayMut, Order};
 use std::path::Path;
 
@@ -40,6 +40,30 @@ fn a_lane_longer_than_the_budget_goes_through_a_scratch_file() {
     assert_eq!(ran.json()["passes"], 2, "{}", ran.stderr);
     assert!(read::<C32>(&folder.path().join("o2.npy")).row(0) == expected);
     let dry = run_line(folder.path(), "fft a.npy x.npy --memory 1MiB --dry-run").ok().stdout;
+    assert!(dry.contains("needs 24.0 MiB of disk, 12.0 MiB of it for a while"), "{dry}");
+}
+
+#[test]
+fn a_real_lane_longer_than_the_budget_goes_through_a_scratch_file() {
+    let folder = folder().unwrap();
+    let len = 3 << 20;
+    let field = crate::support::field((1, len)).row(0).map(|z| z.re);
+    let mut file = FileArrayMut::<f32, Ix1>::create(folder.path().join("a.npy"), len).unwrap();
+    file.write_window(0..len, &field).unwrap();
+    file.close().unwrap();
+    let plan = rfft(&field, 0).plan::<f32>(Budget::new(1 << 30)).unwrap();
+    let mut expected = Array1::zeros(len / 2 + 1);
+    plan.run(&field, &mut expected, Control::new()).unwrap();
+    for memory in ["1GiB", "4MiB", "1MiB"] {
+        let line = format!("fft a.npy s.npy --real --force --json --memory {memory}");
+        let ran = run_line(folder.path(), &line).ok();
+        assert_eq!(ran.json()["passes"], if memory == "1GiB" { 1 } else { 2 }, "{}", ran.stderr);
+        let found = FileArray::<C32, Ix1>::open(folder.path().join("s.npy")).unwrap();
+        assert!(found.read().unwrap() == expected, "within {memory}");
+        let left: Vec<_> = snapshot(folder.path()).into_keys().collect();
+        assert_eq!(left, ["a.npy", "s.npy"]);
+    }
+    let dry = run_line(folder.path(), "fft a.npy x.npy --real --memory 1MiB --dry-run").ok().stdout;
     assert!(dry.contains("needs 24.0 MiB of disk, 12.0 MiB of it for a while"), "{dry}");
 }
 

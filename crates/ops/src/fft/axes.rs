@@ -68,8 +68,25 @@ impl Axes {
         Ok(Self { groups, lens, transformed })
     }
 
+    /// Refuses an array that a lane cannot be cut in: its parts are read and written in the order of the file,
+    /// past its shape.
+    pub(crate) fn check_runs<D: Dimension>(
+        &self,
+        operation: &str,
+        array: &(impl Stored<D> + ?Sized),
+    ) -> Result<()> {
+        let reason = if !array.has_runs() {
+            format!("{operation} needs source and sink whose elements lie in a row")
+        } else if !self.are_in_order_of(array) {
+            format!("{operation} was planned for elements in another order")
+        } else {
+            return Ok(());
+        };
+        Err(Error::Shape(reason))
+    }
+
     /// Whether the axes of an array of the same shape are in this order.
-    pub(crate) fn are_in_order_of<D: Dimension>(&self, array: &(impl Stored<D> + ?Sized)) -> bool {
+    fn are_in_order_of<D: Dimension>(&self, array: &(impl Stored<D> + ?Sized)) -> bool {
         let shape = array.shape();
         let axes = array.axes().into_iter().filter(|&axis| shape[axis] != 1);
         axes.eq(self.groups.iter().flatten().copied().filter(|&axis| shape[axis] != 1))

@@ -244,14 +244,14 @@ type Arrays<'a, T, D> = (
 );
 
 /// The first pass: columns of lanes, and the factors in between.
-struct LongColumns<'a, T: Real> {
-    cuts: &'a Cuts,
-    slots: usize,
-    source: &'a dyn Source<Complex<T>, IxDyn>,
-    between: &'a Between<'a, Complex<T>>,
-    inner: usize,
-    fft: &'a FourStep<T>,
-    scratch: LaneScratch<T>,
+pub(crate) struct LongColumns<'a, T: Real> {
+    pub(crate) cuts: &'a Cuts,
+    pub(crate) slots: usize,
+    pub(crate) source: &'a dyn Source<Complex<T>, IxDyn>,
+    pub(crate) between: &'a Between<'a, Complex<T>>,
+    pub(crate) inner: usize,
+    pub(crate) fft: &'a FourStep<T>,
+    pub(crate) scratch: LaneScratch<T>,
 }
 
 impl<T: Real> Resume for LongColumns<'_, T>

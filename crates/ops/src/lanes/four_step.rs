@@ -43,14 +43,30 @@ pub(crate) fn factors(len: usize) -> Option<(usize, usize)> {
     Some((one, len / one))
 }
 
+/// The lengths in which pairs of real numbers are transformed, if a lane of so many numbers is made of pairs.
+pub(crate) fn real_factors(len: usize) -> Option<(usize, usize)> {
+    if len.is_multiple_of(2) { factors(len / 2) } else { None }
+}
+
 /// The next fast length that can be cut in two, of a lane that is too long to be transformed at once and
 /// cannot; `None` of all others.
 pub(crate) fn next_divided(len: usize) -> Option<usize> {
-    if len <= LONGEST || factors(len).is_some() {
+    if factors(len).is_some() { None } else { fast_divided(len) }
+}
+
+/// The same of a lane of real numbers, of which pairs are cut.
+pub(crate) fn next_divided_reals(len: usize) -> Option<usize> {
+    if real_factors(len).is_some() {
         return None;
     }
+    fast_divided(len.div_ceil(2)).map(|pairs| 2 * pairs)
+}
+
+/// The first fast length from one on that can be cut in two, unless that one is short.
+fn fast_divided(len: usize) -> Option<usize> {
     let fast = std::iter::successors(Some(next_fast_len(len)), |n| Some(next_fast_len(n + 1)));
-    fast.take_while(|&len| len <= LONGEST * LONGEST).find(|&len| factors(len).is_some())
+    let divided = fast.take_while(|&len| len <= LONGEST * LONGEST);
+    divided.filter(|_| len > LONGEST).find(|&len| factors(len).is_some())
 }
 
 /// The transform of a lane of length N1 N2.
@@ -97,16 +113,26 @@ where
         work: &mut [Complex<T>],
         scratch: &LaneScratch<T>,
     ) {
+        self.apply_into(lane, work, scratch);
+        lane.par_chunks_mut(COPIED).zip(work.par_chunks(COPIED)).for_each(|(to, from)| {
+            to.copy_from_slice(from);
+        });
+    }
+
+    /// Transforms a lane, whose elements are lost, into another one.
+    pub(super) fn apply_into(
+        &self,
+        lane: &mut [Complex<T>],
+        to: &mut [Complex<T>],
+        scratch: &LaneScratch<T>,
+    ) {
         let (one, other) = (self.columns.len(), self.rows.len());
         let shape = IxDyn(&[one, other]);
         Tile::of_shape(&shape, lane, Order::C).par_lanes_mut(0, &scratch.gathered, |n2, column| {
             self.apply_to_column(n2, column, scratch);
         });
         lane.par_chunks_exact_mut(other).for_each(|row| self.apply_to_row(row, scratch));
-        transpose(&ArrayView2::from_shape((one, other), lane).expect("a lane"), work);
-        lane.par_chunks_mut(COPIED).zip(work.par_chunks(COPIED)).for_each(|(to, from)| {
-            to.copy_from_slice(from);
-        });
+        transpose(&ArrayView2::from_shape((one, other), lane).expect("a lane"), to);
     }
 }
 
@@ -190,7 +216,7 @@ fn fine_len(len: usize) -> usize {
 /// exp(2πi power / len), from an angle of an eighth of the circle: so its parts are right to about a
 /// unit in the last place.
 #[expect(clippy::cast_precision_loss, reason = "lengths are far below 2^53")]
-fn root(power: usize, len: usize) -> Complex<f64> {
+pub(super) fn root(power: usize, len: usize) -> Complex<f64> {
     let (octant, rest) = (8 * power / len % 8, 8 * power % len);
     let rest = if octant % 2 == 0 { rest } else { len - rest };
     let (sine, cosine) = (FRAC_PI_4 * (rest as f64 / len as f64)).sin_cos();
@@ -236,5 +262,17 @@ mod tests {
         assert_eq!(factors(LONGEST * LONGEST), Some((LONGEST, LONGEST)));
         assert_eq!(factors(LONGEST * (LONGEST + 1)), None, "longer than any two");
         assert_eq!(factors(usize::MAX), None);
+        assert_eq!(real_factors(2 * LONGEST), None);
+        assert_eq!(real_factors(3 << 21), Some((1536, 2048)));
+        assert_eq!(real_factors(3 * 1025 * 1025), None, "odd");
+    }
+
+    #[test]
+    fn lengths_that_cannot_be_cut_know_the_next_one_that_can() {
+        assert_eq!((next_divided(LONGEST), next_divided(3 << 20)), (None, None));
+        assert_eq!(next_divided(4_194_301), Some(1 << 22));
+        assert_eq!((next_divided_reals(2 * LONGEST), next_divided_reals(3 << 21)), (None, None));
+        assert_eq!(next_divided_reals(2 * 4_194_301), Some(1 << 23));
+        assert_eq!(next_divided_reals((3 << 21) - 1), Some(3 << 21), "odd");
     }
 }

@@ -152,12 +152,12 @@ pub(super) fn count(rows: RowTiles) -> usize {
 }
 
 /// The rows of a pair of tiles.
-fn height(rows: RowTiles, pair: usize) -> usize {
+pub(super) fn height(rows: RowTiles, pair: usize) -> usize {
     tiles(rows, pair).map(|tile| rows.range(tile).len()).sum()
 }
 
 /// The tiles of a pair: one and its mirror, unless these are the same.
-fn tiles(rows: RowTiles, pair: usize) -> impl Iterator<Item = usize> {
+pub(super) fn tiles(rows: RowTiles, pair: usize) -> impl Iterator<Item = usize> {
     let mirror = rows.mirror(pair);
     [pair].into_iter().chain((mirror != pair).then_some(mirror))
 }

@@ -3,15 +3,16 @@
 
 use crate::support::watch::Counting;
 use crate::support::{
-    LONG, ORDERS, folder, in_order, integers, needed, noisy, noisy_reals, random, resources,
-    tightest,
+    LONG, LONG_REALS, ORDERS, folder, in_order, integers, needed, noisy, noisy_reals, random,
+    resources, tightest,
 };
 use ndarray::{Array2, Array3, ArrayD, Dimension, Ix2, IxDyn};
 use num_complex::Complex;
 use outcore_ops::{
     Budget, Control, Fft, Mode, Plan, Progress, Report, Resources, SinkExt, ToComplex,
     Trigonometric, dct, dft2_bins, fft, fft2, fftconvolve, fftcorrelate, fftn, ifft2, ifftn,
-    irfftn, lazy, map_tiles, power_spectrum, radial_spectrum, rfftn, spectral_filter, thumbnail,
+    irfftn, lazy, map_tiles, power_spectrum, radial_spectrum, rfft, rfftn, spectral_filter,
+    thumbnail,
 };
 use outcore_storage::{Element, FileArrayMut, Order, Source};
 use std::collections::BTreeSet;
@@ -656,5 +657,25 @@ fn a_lane_longer_than_the_budget_is_read_and_written_twice() {
         assert_eq!(counted.bytes().0 + between, plan.plan().bytes_read());
         assert_eq!(between + sink.bytes().1, plan.plan().bytes_written());
         assert_eq!(plan.plan().scratch_bytes, LONG as u64 * 8);
+    }
+}
+
+#[test]
+fn real_lanes_longer_than_the_budget_move_half_of_that() {
+    let shape = [2, LONG_REALS];
+    let field = noisy_reals::<f32>(&shape, Order::C, 16);
+    let bytes = 4 * field.len() as u64;
+    for budget in [1 << 20, 3 << 20, 7 << 20] {
+        let source = Counting::new(&field);
+        let plan = rfft(&source, 1).plan::<f32>(resources(budget, 2)).unwrap();
+        let of = |shape: IxDyn| zeros::<C32>(shape.slice(), Order::C);
+        let (mut scratch, mut sink) = (of(plan.scratch_shape()), of(IxDyn(plan.shape())));
+        run(plan.plan(), |control| plan.run_through(&source, &mut scratch, &mut sink, control));
+        let between = bytes - plan.plan().kept_bytes;
+        assert_eq!((source.times(), sink.times()), ((Some(1), Some(0)), (Some(0), Some(1))));
+        assert_eq!((source.bytes(), scratch.bytes()), ((bytes, 0), (between, between)));
+        assert_eq!(bytes + between, plan.plan().bytes_read());
+        assert_eq!(between + sink.bytes().1, plan.plan().bytes_written());
+        assert_eq!((plan.plan().scratch_bytes, sink.bytes().1), (bytes, bytes + 2 * 8));
     }
 }

@@ -2,12 +2,14 @@
 //! hangs, and the input is untouched.
 
 use crate::support::watch::{FAULT, Faulty};
-use crate::support::{LONG, names, noisy, noisy_reals, random, smallest, wished, within};
+use crate::support::{
+    LONG, LONG_REALS, names, noisy, noisy_reals, random, smallest, wished, within,
+};
 use ndarray::{Array2, ArrayD, Ix2, IxDyn};
 use num_complex::Complex;
 use outcore_ops::{
     Budget, Control, Error, FftPlan, PassPlan, Plan, Report, Trigonometric, dct, fft, fft2, fftn,
-    irfftn, map_tiles, rfftn, thumbnail,
+    irfftn, map_tiles, rfft, rfftn, thumbnail,
 };
 use outcore_storage::{Element, Order};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -210,6 +212,13 @@ fn failures_of_transforms_of_real_numbers_surface() {
         Through { name: "irfftn", field: field.clone(), made, between: shape.to_vec(), run }
             .check();
     }
+    let field = noisy_reals::<f64>(&[LONG_REALS], Order::C, 6);
+    let plan = rfft(&field, 0).plan::<f64>(Budget::new(1 << 20)).unwrap();
+    let [made, between] = [vec![LONG + 1], vec![LONG]];
+    let run: Run<f64, C64> = Box::new(move |source, between, sink| {
+        plan.run_through(source, between, sink, Control::new())
+    });
+    Through { name: "a long real lane", field, made, between, run }.check();
     let field = noisy_reals::<f64>(&[40, 9], Order::C, 6);
     for axis in [0, 1] {
         let request = dct(&field, axis, Trigonometric::Dct3);

@@ -2,7 +2,9 @@
 //! smallest budget that it names is the smallest.
 
 use crate::support::watch::Counting;
-use crate::support::{LONG, ORDERS, in_order, needed, noisy, noisy_reals, random, resources};
+use crate::support::{
+    LONG, LONG_REALS, ORDERS, in_order, needed, noisy, noisy_reals, random, resources,
+};
 use ndarray::{Array, Array2, Array3, ArrayD, Axis, Dimension, Ix2, Ix3, IxDyn};
 use num_complex::Complex;
 use outcore_ops::{
@@ -92,10 +94,18 @@ fn shape_and_axes() -> impl Strategy<Value = (Vec<usize>, Vec<usize>)> {
     let length = prop_oneof![
         3 => 1_usize..12,
         2 => 1_usize..300,
-        1 => prop::sample::select(vec![1009_usize, 1024, 4093, 10_007, LONG]),
+        1 => prop::sample::select(vec![
+            1009_usize,
+            1024,
+            4093,
+            10_007,
+            LONG,
+            LONG_REALS,
+            LONG + 1,
+        ]),
     ];
     let shape = prop::collection::vec(length, 1..5);
-    let few = |shape: &Vec<usize>| shape.iter().product::<usize>() < 1 << 21;
+    let few = |shape: &Vec<usize>| shape.iter().product::<usize>() < 1 << 22;
     shape.prop_filter("few elements", few).prop_flat_map(|shape| {
         let all: Vec<usize> = (0..shape.len()).collect();
         let axes = prop::sample::subsequence(all, 1..=shape.len()).prop_shuffle();
@@ -602,6 +612,50 @@ fn other_shapes_than_those_of_half_a_spectrum_are_refused_and_left_alone() {
     refused(plan.run_through(&half, &mut scratch, &mut other, Control::new()));
     assert_eq!((whole.bytes(), out.bytes(), other.bytes()), ((0, 0), (0, 0), (0, 0)));
     assert_eq!(scratch.bytes(), (0, 0));
+}
+
+/// Of lanes that can be cut in two, the smallest budget is that of two passes.
+#[test]
+fn the_smallest_budget_of_long_real_lanes_is_sufficient_and_one_byte_less_is_not() {
+    for (shape, axis, order, bytes) in [
+        (vec![LONG_REALS], 0, Order::C, 4),
+        (vec![3, 2 * 1031 * 1033], 1, Order::C, 8),
+        (vec![1 << 32, 2], 0, Order::F, 2),
+        (vec![2 * 3 * 419_429], 0, Order::C, 4),
+    ] {
+        let source = ImaginaryOfAny::new(&shape, order, bytes).unwrap();
+        for threads in [1, 3] {
+            let plan = |bytes| rfft(&source, axis).plan::<f32>(resources(bytes, threads));
+            let least = needed(plan);
+            for budget in [least, least + least / 5, 3 * least, 64 << 20] {
+                let plan = plan(budget.max(least)).unwrap();
+                assert_eq!(plan.plan().passes.len() == 2, plan.plan().scratch_bytes > 0);
+                assert!(plan.plan().memory() <= budget.max(least));
+                for pass in &plan.plan().passes {
+                    assert!(pass.tiles >= pass.slots && pass.slots > 0, "{pass:?}");
+                    assert!(pass.slots as u64 * pass.tile_bytes <= pass.memory, "{pass:?}");
+                }
+            }
+            assert!(plan(least).unwrap().plan().scratch_bytes > 0);
+            let text = sentence(&plan(least - 1).unwrap_err());
+            assert!(text.contains(&format!("({least} bytes)")), "{text}");
+        }
+    }
+}
+
+#[test]
+fn a_long_real_lane_to_another_order_is_refused() {
+    let shape = [2, LONG_REALS];
+    let field = noisy_reals::<f32>(&shape, Order::C, 8);
+    let plan = rfft(&field, 1).plan::<f32>(Budget::new(1 << 20)).unwrap();
+    let zeros = |shape: IxDyn, order| Counting::new(in_order(&ArrayD::<C32>::zeros(shape), order));
+    let mut scratch = zeros(plan.scratch_shape(), Order::C);
+    let mut sink = zeros(IxDyn(plan.shape()), Order::F);
+    let error = plan.run_through(&field, &mut scratch, &mut sink, Control::new()).unwrap_err();
+    assert!(sentence(&error).contains("another order"), "{error}");
+    let error = plan.run(&field, &mut sink, Control::new()).unwrap_err();
+    assert!(sentence(&error).contains("scratch array"), "{error}");
+    assert_eq!((scratch.bytes(), sink.bytes()), ((0, 0), (0, 0)));
 }
 
 /// A lane that is cut in two is written in the order of the file, which must be that of the plan.

@@ -3,14 +3,15 @@
 
 use crate::support::watch::Faulty;
 use crate::support::{
-    LONG, integers, names, noisy, noisy_reals, quick_folder, random, resources, smallest, wished,
+    LONG, LONG_REALS, integers, names, noisy, noisy_reals, quick_folder, random, resources,
+    smallest, wished,
 };
 use ndarray::{Array, Array2, ArrayD, ArrayView, ArrayViewMut, Dimension, Ix2, IxDyn};
 use num_complex::Complex;
 use outcore_ops::{
-    ArgExtremum, Budget, Control, CumExtremum, CumSum, Error, FftPlan, Plan, Report, SinkExt,
-    Trigonometric, Variance, dct, fft, fft2, fftconvolve, fftn, ifftn, irfftn, lazy, map_tiles,
-    quantile, reduce, rfftn, scan, spectral_filter, store,
+    ArgExtremum, Budget, Control, CumExtremum, CumSum, Error, FftPlan, Plan, Report, RfftPlan,
+    SinkExt, Trigonometric, Variance, dct, fft, fft2, fftconvolve, fftn, ifftn, irfftn, lazy,
+    map_tiles, quantile, reduce, rfft, rfftn, scan, spectral_filter, store,
 };
 use outcore_storage::{
     Element, ErrorKind, FileArrayMut, FileInfo, Journal, Layout, Options, Order, Output, Runs,
@@ -593,6 +594,25 @@ fn lanes_longer_than_the_budget_go_on() {
             plan.run_through(&source, &mut scratch, sink, control)
         };
         let case = Case { name: "a long lane", shape: IxDyn(&[LONG]), run: &run };
+        case.survives_some(6, if kept { 0 } else { 4 });
+    }
+}
+
+#[test]
+fn real_lanes_longer_than_the_budget_go_on() {
+    let source = noisy_reals::<f32>(&[LONG_REALS], Order::C, 20);
+    let request = rfft(&source, 0);
+    for kept in [false, true] {
+        let plans = (4..40).filter_map(|n| request.plan::<f32>(resources(n << 18, 2)).ok());
+        let wished = |plan: &RfftPlan<f32, IxDyn>| {
+            plan.plan().scratch_bytes > 0 && (plan.plan().kept_bytes > 0) == kept
+        };
+        let plan = plans.into_iter().find(wished).expect("such a plan");
+        let run = |sink: &mut Dying<Complex<f32>, IxDyn>, control: Control<'_>| {
+            let mut scratch = beside::<_, Complex<f32>>(sink, plan.scratch_shape().slice())?;
+            plan.run_through(&source, &mut scratch, sink, control)
+        };
+        let case = Case { name: "a long real lane", shape: IxDyn(plan.shape()), run: &run };
         case.survives_some(6, if kept { 0 } else { 4 });
     }
 }

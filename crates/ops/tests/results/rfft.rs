@@ -1,11 +1,13 @@
 //! Transforms of real numbers are halves of those of complex ones, whatever the axes, the order and the
 //! plan.
 
-use crate::support::{Number, ORDERS, float, needed, noise, resources};
+use crate::support::{
+    LONG_REALS, Number, ORDERS, bound_of, float, folder, needed, noise, noisy_reals, resources,
+};
 use ndarray::{Array, ArrayD, Axis, Dimension, IxDyn, ShapeBuilder, Slice};
 use num_complex::Complex;
-use outcore_ops::{Budget, Control, Norm, fftn, irfftn, rfft, rfftn};
-use outcore_storage::{Element, Order};
+use outcore_ops::{Budget, Control, Norm, fft, fftn, irfftn, lazy, rfft, rfftn};
+use outcore_storage::{Element, FileArray, FileArrayMut, Options, Order, Window};
 use proptest::prelude::*;
 
 fn reals<T: Number>(shape: &[usize], order: Order, seed: u64) -> ArrayD<T> {
@@ -122,6 +124,121 @@ fn larger_arrays_take_two_passes_with_half_the_bytes() {
             plan.run(&field, &mut spectrum, Control::new()).unwrap();
             assert!(far(&spectrum, &expected) < 1e-6);
         }
+    }
+}
+
+/// The transform of lanes of pairs that are cut in two, in memory.
+fn in_memory<T: Number>(field: &ArrayD<T>, axis: usize, norm: Norm) -> ArrayD<Complex<T>>
+where
+    Complex<T>: Element,
+{
+    let plan = rfft(field, axis).norm(norm).plan::<T>(resources(1 << 30, 2)).unwrap();
+    assert_eq!((plan.plan().passes.len(), plan.plan().scratch_bytes), (1, 0));
+    let mut spectrum = ArrayD::from_elem(IxDyn(plan.shape()), Complex::default());
+    plan.run(field, &mut spectrum, Control::new()).unwrap();
+    spectrum
+}
+
+fn long_lane<T: Number>(len: usize)
+where
+    Complex<T>: Element,
+{
+    let field = noisy_reals::<T>(&[len], Order::C, 5);
+    let found = in_memory(&field, 0, Norm::Backward);
+    let wide = |z: &Complex<T>| Complex::new(z.re.wide(), z.im.wide());
+    let complex = field.map(|x| Complex::new(x.wide(), 0.0));
+    let plan = fft(&complex, 0).plan::<f64>(resources(1 << 30, 2)).unwrap();
+    let mut expected = complex.clone();
+    plan.run(&complex, &mut expected, Control::new()).unwrap();
+    let expected = expected.slice_axis(Axis(0), Slice::from(..=len / 2)).to_owned();
+    let far = far(&found.map(wide), &expected);
+    // In double precision what is expected has the same error.
+    assert!(far <= 2.0 * bound_of::<T>(&[len]), "{len}: {far:e} of {:e}", bound_of::<T>(&[len]));
+}
+
+#[test]
+fn long_lanes_are_as_accurate_as_promised() {
+    long_lane::<f32>(LONG_REALS);
+    long_lane::<f64>(3 << 20);
+    // Halves of odd length, and with large prime factors.
+    long_lane::<f64>(2 * 1025 * 1025);
+    long_lane::<f32>(2 * 1031 * 1033);
+    // Rows that are far longer than columns.
+    long_lane::<f32>(2 * 3 * 419_429);
+}
+
+/// Lanes longer than the budget have the same bits as in memory: in files of both orders, several of them,
+/// whatever the budget and the threads.
+fn same_bits<T: Number>(shape: &[usize], axis: usize, order: Order, norm: Norm)
+where
+    Complex<T>: Element,
+{
+    let folder = folder().unwrap();
+    let field = noisy_reals::<T>(shape, order, 8);
+    let expected = in_memory(&field, axis, norm);
+    let options = Options::new().order(order);
+    let path = folder.path().join("field.npy");
+    let mut file: FileArrayMut<T, IxDyn> = options.create(&path, IxDyn(shape)).unwrap();
+    file.write_window(Window::whole(IxDyn(shape)), &field).unwrap();
+    file.close().unwrap();
+    let file = FileArray::<T, IxDyn>::open(&path).unwrap();
+    let request = rfft(&file, axis).norm(norm);
+    let least = needed(|bytes| request.plan::<T>(resources(bytes, 2)));
+    assert!(least < 1 << 20, "{least}");
+    for (budget, threads) in [(least, 2), (8 << 20, 1), (3 << 20, 3), (1 << 20, 2)] {
+        let plan = request.plan::<T>(resources(budget, threads)).unwrap();
+        let scratch_bytes = field.len() * size_of::<T>();
+        assert_eq!(
+            (plan.plan().passes.len(), plan.plan().scratch_bytes),
+            (2, scratch_bytes as u64)
+        );
+        let mut scratch = options.scratch(folder.path(), plan.scratch_shape()).unwrap();
+        let mut sink = options.scratch(folder.path(), IxDyn(plan.shape())).unwrap();
+        let report = plan.run_through(&file, &mut scratch, &mut sink, Control::new()).unwrap();
+        assert_eq!(report.bytes_read(), plan.plan().bytes_read());
+        assert_eq!(report.bytes_written(), plan.plan().bytes_written());
+        assert!(sink.read().unwrap() == expected, "{plan}");
+    }
+    // Of another type in the file, and so through a function.
+    let halves = lazy(&file).map(|x: T| x);
+    let plan = rfft(&halves, axis).norm(norm).plan::<T>(resources(3 << 20, 2)).unwrap();
+    let mut scratch = options.scratch(folder.path(), plan.scratch_shape()).unwrap();
+    let mut sink = options.scratch(folder.path(), IxDyn(plan.shape())).unwrap();
+    plan.run_through(&halves, &mut scratch, &mut sink, Control::new()).unwrap();
+    assert!(sink.read().unwrap() == expected);
+    // Without a scratch array the run is refused.
+    let error = plan.run(&halves, &mut sink, Control::new()).unwrap_err();
+    assert!(error.to_string().contains("scratch array"), "{error}");
+}
+
+#[test]
+fn lanes_longer_than_the_budget_have_the_same_bits() {
+    same_bits::<f32>(&[LONG_REALS], 0, Order::C, Norm::Backward);
+    same_bits::<f64>(&[3, LONG_REALS], 1, Order::C, Norm::Ortho);
+    same_bits::<f32>(&[2 * 1025 * 1026, 1, 2], 0, Order::F, Norm::Forward);
+    same_bits::<f64>(&[1, 2 * 1027 * 1025], 1, Order::C, Norm::Backward);
+}
+
+/// Lanes that are not contiguous are gathered, and must fit.
+#[test]
+fn lanes_with_neighbours_are_transformed_in_memory() {
+    let field = noisy_reals::<f32>(&[LONG_REALS, 2], Order::C, 9);
+    let found = in_memory(&field, 0, Norm::Backward);
+    for lane in 0..2 {
+        let alone = field.index_axis(Axis(1), lane).to_owned();
+        assert!(found.index_axis(Axis(1), lane) == in_memory(&alone, 0, Norm::Backward));
+    }
+    let error = rfft(&field, 0).plan::<f32>(resources(8 << 20, 2)).unwrap_err().to_string();
+    assert!(error.contains("whose lanes do not lie in a row of the file"), "{error}");
+}
+
+#[test]
+fn a_length_that_cannot_be_cut_is_refused_with_the_next_one() {
+    for (len, next) in [(4_194_301, 1 << 22), (2 * 4_194_301, 1 << 23)] {
+        let field = noisy_reals::<f32>(&[len], Order::C, 9);
+        let error = rfft(&field, 0).plan::<f32>(resources(8 << 20, 2)).unwrap_err().to_string();
+        let text = format!("length {len} cannot be cut in two, but {next} can");
+        assert!(error.contains(&text), "{error}");
     }
 }
 

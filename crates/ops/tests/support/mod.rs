@@ -220,6 +220,9 @@ pub(crate) fn noisy_reals<T: Number>(shape: &[usize], order: Order, seed: u64) -
 /// The shortest lane that is cut in two where it is longer than the budget.
 pub(crate) const LONG: usize = 1024 * 1025;
 
+/// The shortest lane of real numbers of which pairs are.
+pub(crate) const LONG_REALS: usize = 2 * LONG;
+
 /// Runs work that must end by itself; panics if it does not, and passes on its panic.
 pub(crate) fn within<T: Send + 'static>(
     limit: Duration,

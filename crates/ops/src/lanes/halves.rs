@@ -1,0 +1,171 @@
+//! What stands between the spectrum of pairs of real numbers and the half of that of the numbers.
+//!
+//! ```text
+//!     x0 x1 x2 x3 x4 x5 ..  ──▶  z = x0+i x1, x2+i x3, ..  ──▶  Z, of length M  ──▶  X[0..=M]
+//!
+//!     Z, in rows of N1:    ┌───────────────┐
+//!                          │ 0 a b c d e f │    an element, and the one of opposite frequency,
+//!                          │ g .   .   . . │    which lies in the opposite row from the end on,
+//!                          │ . .   .   . G │    make two of the half spectrum
+//!                          │ F E D C B A . │
+//!                          └───────────────┘
+//! ```
+//!
+//! With even and odd numbers' spectra E = (Z[k] + conj Z[M-k]) / 2 and O = (Z[k] - conj Z[M-k]) / 2i,
+//! X[k] = E + ω^k O and X[M-k] = conj(E - ω^k O), where ω = exp(-2πi / 2M) (Press et al., "Numerical
+//! Recipes", section 12.3). A power of ω is the product of one for the row and one for the place in it.
+
+use num_complex::Complex;
+use outcore_storage::Element;
+use rayon::prelude::*;
+
+use super::four_step::root;
+use crate::fourier::Real;
+
+/// The powers of ω that the elements up to the middle need, seen in rows of N1.
+pub(crate) struct Halves {
+    /// ω^k1, for all places in a row.
+    near: Vec<Complex<f64>>,
+    /// ω^(k2 N1), for the rows up to the middle one.
+    far: Vec<Complex<f64>>,
+}
+
+/// The elements of type `Complex<T>` that they take.
+pub(crate) fn halves_len<T: Real>(row: usize, rows: usize) -> u64 {
+    let roots = (row + rows / 2 + 1) as u64;
+    roots * (size_of::<Complex<f64>>() / size_of::<Complex<T>>()) as u64
+}
+
+impl Halves {
+    /// Of so many rows of a length.
+    pub(crate) fn new(row: usize, rows: usize) -> Self {
+        let of = |power| root(power, 2 * row * rows).conj();
+        Self {
+            near: (0..row).map(of).collect(),
+            far: (0..=rows / 2).map(|number| of(number * row)).collect(),
+        }
+    }
+
+    /// Works on elements of a row from place `first` on, and on those of opposite frequency, which are in
+    /// reverse.
+    pub(crate) fn each<T: Real>(
+        &self,
+        (row, first): (usize, usize),
+        elements: &mut [Complex<T>],
+        opposite: &mut [Complex<T>],
+        pair: impl Fn(Complex<T>, Complex<T>, Complex<T>) -> [Complex<T>; 2],
+    ) {
+        let far = self.far[row];
+        let pairs = elements.iter_mut().zip(opposite.iter_mut().rev());
+        for ((one, other), near) in pairs.zip(&self.near[first..]) {
+            [*one, *other] = pair(*one, *other, rounded(far * near));
+        }
+    }
+
+    /// Works on the element in the middle, which is its own opposite.
+    pub(crate) fn middle<T: Real>(
+        &self,
+        (row, place): (usize, usize),
+        element: &mut Complex<T>,
+        pair: impl Fn(Complex<T>, Complex<T>, Complex<T>) -> [Complex<T>; 2],
+    ) {
+        let root = rounded(self.far[row] * self.near[place]);
+        *element = pair(*element, *element, root)[0];
+    }
+
+    /// Works on all elements of a lane but the first one, on all threads of the current pool.
+    pub(super) fn all<T: Real + Element>(
+        &self,
+        lane: &mut [Complex<T>],
+        pair: impl Fn(Complex<T>, Complex<T>, Complex<T>) -> [Complex<T>; 2] + Sync,
+    ) where
+        Complex<T>: Element,
+    {
+        let (len, row) = (lane.len(), self.near.len());
+        let side = (len - 1) / 2;
+        let (low, rest) = lane[1..].split_at_mut(side);
+        let (middle, high) = rest.split_at_mut(rest.len() - side);
+        if let [middle] = middle {
+            self.middle((len / 2 / row, len / 2 % row), middle, &pair);
+        }
+        // The first row begins at place 1.
+        let (first, low) = low.split_at_mut(row - 1);
+        let (high, last) = high.split_at_mut(side - (row - 1));
+        self.each((0, 1), first, last, &pair);
+        let rows = low.par_chunks_mut(row).zip(high.par_rchunks_mut(row)).enumerate();
+        rows.for_each(|(number, (low, high))| self.each((number + 1, 0), low, high, &pair));
+    }
+}
+
+fn rounded<T: Real>(root: Complex<f64>) -> Complex<T> {
+    let part = |x: f64| T::from(x).expect("a root has finite parts");
+    Complex::new(part(root.re), part(root.im))
+}
+
+/// Two elements of a half spectrum, from two of opposite frequency of the spectrum of pairs.
+pub(crate) fn parted<T: Real>(
+    one: Complex<T>,
+    other: Complex<T>,
+    root: Complex<T>,
+    scale: T,
+) -> [Complex<T>; 2] {
+    let half = (T::one() + T::one()).recip();
+    let (even, odd) = ((one + other.conj()).scale(half), (one - other.conj()).scale(half));
+    let odd = root * Complex::new(odd.im, -odd.re);
+    [(even + odd).scale(scale), (even - odd).conj().scale(scale)]
+}
+
+/// The first and the last element of a half spectrum.
+pub(crate) fn ends<T: Real>(first: Complex<T>, scale: T) -> [Complex<T>; 2] {
+    [first.re + first.im, first.re - first.im].map(|x| Complex::new(x * scale, T::zero()))
+}
+
+/// The reverse of [`parted`], times two.
+pub(crate) fn joined<T: Real>(
+    one: Complex<T>,
+    other: Complex<T>,
+    root: Complex<T>,
+) -> [Complex<T>; 2] {
+    let (even, odd) = (one + other.conj(), root.conj() * (one - other.conj()));
+    let odd = Complex::new(-odd.im, odd.re);
+    [even + odd, (even - odd).conj()]
+}
+
+/// The reverse of [`ends`], times two. Imaginary parts, which are zero in the spectrum of real numbers, are
+/// not looked at.
+pub(crate) fn joined_ends<T: Real>(first: Complex<T>, last: Complex<T>) -> Complex<T> {
+    Complex::new(first.re + last.re, first.re - last.re)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fourier::Direction;
+
+    /// Lanes of a few rows, of even and odd lengths.
+    #[test]
+    fn halves_are_those_of_the_definition_and_come_back() {
+        for (row, rows) in [(1, 1), (2, 3), (3, 2), (3, 3), (4, 4), (5, 7), (8, 2)] {
+            let len = row * rows;
+            let mut reals: Vec<f64> = (0..2 * len).map(|n| ((n * n + 3) % 17) as f64).collect();
+            let mut expected: Vec<_> = reals.iter().map(|&x| Complex::new(x, 0.0)).collect();
+            f64::fft(2 * len, Direction::Forward).process(&mut expected);
+            let mut lane = f64::pairs(&mut reals).to_vec();
+            f64::fft(len, Direction::Forward).process(&mut lane);
+
+            let halves = Halves::new(row, rows);
+            let [first, last] = ends(lane[0], 1.0);
+            let spectrum = lane.clone();
+            halves.all(&mut lane, |one, other, root| parted(one, other, root, 1.0));
+            lane[0] = first;
+            for (k, (found, expected)) in lane.iter().chain([&last]).zip(&expected).enumerate() {
+                assert!((found - expected).norm() < 1e-12 * len as f64, "{k} of {len}");
+            }
+            lane[0] = joined_ends(first, last);
+            halves.all(&mut lane, joined);
+            for (found, expected) in lane.iter().zip(&spectrum) {
+                assert!((found - expected * 2.0).norm() < 1e-12 * len as f64);
+            }
+        }
+    }
+}
