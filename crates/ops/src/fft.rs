@@ -21,6 +21,7 @@ pub(crate) mod blocks;
 pub(crate) mod in_shape;
 pub(crate) mod long;
 pub(crate) mod passes;
+pub(crate) mod reals;
 pub(crate) mod sizes;
 pub(crate) mod tiles;
 

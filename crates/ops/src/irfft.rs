@@ -1,8 +1,10 @@
 //! The inverse Fourier transforms to real numbers, from the half of the spectrum that says all.
 //!
-//! The halved axis is transformed last, after all others. Where it is contiguous and the array exceeds
-//! the budget, columns and rows with blocks in between take two passes, as in the complex transform.
+//! The halved axis is transformed last, after all others; where it is the only one and its lanes are longer
+//! than memory, in two passes (`irfft/long.rs`). Where it is contiguous and the array exceeds the budget,
+//! columns and rows with blocks in between take two passes, as in the complex transform.
 
+mod long;
 mod rows;
 
 use ndarray::Dimension;
@@ -11,12 +13,14 @@ use outcore_storage::{Element, Layout, Mark, Order, Sink, Source, Stored};
 use std::fmt;
 use std::sync::Mutex;
 
+use self::long::{Long, LongRequest};
 use self::rows::RealRows;
 use crate::control::Control;
 use crate::fft::axes::{Axes, inner_len};
 use crate::fft::between::{Between, RowTiles, Store};
 use crate::fft::blocks::{BlockRequest, Blocks};
 use crate::fft::passes::{Columns, Transforms};
+use crate::fft::reals::undivided;
 use crate::fft::sizes::{LaneCosts, product, total};
 use crate::fft::tiles::{TileRequest, Tiles};
 use crate::fft::{FftPlan, Home, check_size, ifftn, repeated};
@@ -29,6 +33,10 @@ use crate::transfer::{Shared, WriteShared, staging_bytes, window_read_bytes};
 use crate::{Error, Resources, Result};
 
 /// The inverse of [`rfft`](crate::rfft), to real lanes of a length; as `numpy.fft.irfft`. See [`irfftn`].
+///
+/// A lane that is longer than the budget takes two passes, where `rfft` to it does: through a scratch array of
+/// the size of the spectrum, with as much memory and half of the bytes that [`ifft`](crate::ifft) moves. The
+/// refusal of another one says why it must fit, or names the next length that need not.
 ///
 /// ```
 /// use ndarray::{Array1, array};
@@ -178,6 +186,8 @@ enum Way<T: Real, D> {
     Tiles { first: Option<Box<FftPlan<T, D>>>, before: Vec<usize>, tiles: Tiles },
     /// Columns, then rows.
     Blocks { blocks: Box<Blocks>, split: usize },
+    /// Lanes that are cut in two.
+    Long(Box<Long>),
 }
 
 /// What a plan is made from.
@@ -219,12 +229,27 @@ impl<D: Dimension> Planning<'_, D> {
             Err(least) => least,
         };
         if others.is_empty() {
-            return Err(refuse(self.operation, least, self.resources));
+            return self.long(least);
         }
         if self.place == self.axes.last() {
             return self.blocks::<T>(least);
         }
         self.tiles::<T>()
+    }
+
+    /// Lanes that are cut in two; whole, the smallest tile of them costs so much.
+    fn long<T: Real + Element>(&self, whole: u64) -> Result<Ways<T, D>>
+    where
+        Complex<T>: Element,
+    {
+        let request = LongRequest::<T>::new(self.axes, self.source, self.len, self.resources);
+        let best = request.as_ref().and_then(|request| request.best(usable(self.resources)));
+        if let Some((long, plans, kept)) = best {
+            return Ok((Way::Long(Box::new(long)), plans, kept));
+        }
+        let least = request.map_or(whole, |request| request.least().min(whole));
+        let reason = undivided(self.axes, self.source, self.place, self.len);
+        Err(refuse(&format!("{}{reason}", self.operation), least, self.resources))
     }
 
     /// The other axes in passes of their own.
@@ -500,7 +525,9 @@ where
     /// # Errors
     ///
     /// If a shape differs from the plan's, reading or writing fails, or the caller cancels. The source
-    /// is unharmed; the sink's contents are then unspecified.
+    /// is unharmed; the sink's contents are then unspecified. If the plan cuts lanes that are longer than the
+    /// budget, and source or sink [have no runs](Stored::has_runs), or are in another order than the source
+    /// that it was made for.
     pub fn run_through<R, V, S>(
         &self,
         source: &R,
@@ -517,6 +544,10 @@ where
         check_shape(sink.shape().slice(), self.made.slice())?;
         if self.plan.scratch_bytes > 0 {
             check_shape(scratch.shape().slice(), self.shape.slice())?;
+        }
+        if matches!(self.way, Way::Long(_)) {
+            self.axes.check_runs(&self.plan.operation, source)?;
+            self.axes.check_runs(&self.plan.operation, sink)?;
         }
         self.run_passes(source, &Shared::new(scratch), &Shared::new(sink), control)
     }
@@ -544,6 +575,9 @@ where
             }
             Way::Blocks { blocks, split } => {
                 self.run_blocks(&mut run, (source, scratch, sink), blocks, *split)?;
+            }
+            Way::Long(long) => {
+                long.run(&mut run, self.scale, self.threads(), (source, scratch, sink))?;
             }
         }
         Ok(run.finish())

@@ -13,7 +13,7 @@ mod real;
 pub(crate) use four_step::{
     FourStep, factors, next_divided, next_divided_reals, real_factors, roots_len,
 };
-pub(crate) use halves::{Halves, ends, halves_len, parted};
+pub(crate) use halves::{Halves, ends, halves_len, joined, joined_ends, parted};
 pub(crate) use real::{FromHalf, ToHalf, half, real_cost};
 
 use ndarray::Dimension;

@@ -1,14 +1,14 @@
 //! Fourier transforms of real numbers: the half of the spectrum that says all.
 //!
 //! A single axis takes one pass of real transforms, or two where a lane of it is longer than memory
-//! (`rfft/long.rs`). Several take the passes of the complex transform,
-//! with half of the bytes: where the halved axis is contiguous, pairs of real columns are transformed
-//! as complex ones, and rows in pairs after that (`rfft/pairs.rs`); otherwise the halved axis is
-//! transformed first, by itself, and the other axes in place.
+//! (`rfft/long.rs`). Several take the passes of the complex transform, with half of the bytes: where the
+//! halved axis is contiguous, pairs of real columns are transformed as complex ones, and rows in pairs
+//! after that (`rfft/pairs.rs`); otherwise the halved axis is transformed first, by itself, and the other
+//! axes in place.
 
 mod long;
 mod packed;
-mod pairs;
+pub(crate) mod pairs;
 
 use ndarray::{Dimension, IxDyn};
 use num_complex::Complex;
@@ -16,7 +16,7 @@ use outcore_storage::{Element, Layout, Mark, Order, Sink, Source, Stored};
 use std::fmt;
 use std::sync::Mutex;
 
-use self::long::{Long, LongRequest, undivided};
+use self::long::{Long, LongRequest};
 use self::packed::Packed;
 use self::pairs::{PairRows, Pairs, pairs_cost};
 use crate::control::Control;
@@ -24,6 +24,7 @@ use crate::fft::axes::{Axes, inner_len};
 use crate::fft::between::{Between, RowTiles, Store};
 use crate::fft::blocks::{BlockRequest, Blocks};
 use crate::fft::passes::{Columns, Transforms};
+use crate::fft::reals::undivided;
 use crate::fft::sizes::{LaneCosts, product, total};
 use crate::fft::tiles::{TileRequest, Tiles};
 use crate::fft::{FftPlan, Home, fftn, repeated};
@@ -261,13 +262,13 @@ impl<D: Dimension> Planning<'_, D> {
     where
         Complex<T>: Element,
     {
-        let request = LongRequest::<T>::new(self.axes, self.source, self.resources);
+        let request = LongRequest::<T>::new(self.axes, self.source, self.len(), self.resources);
         let best = request.as_ref().and_then(|request| request.best(usable(self.resources)));
         if let Some((long, plans, kept)) = best {
             return Ok((Way::Long(Box::new(long)), plans, kept));
         }
         let least = request.map_or(whole, |request| request.least().min(whole));
-        let reason = undivided(self.axes, self.source, self.place);
+        let reason = undivided(self.axes, self.source, self.place, self.len());
         Err(refuse(&format!("{}{reason}", self.operation), least, self.resources))
     }
 
@@ -524,9 +525,9 @@ where
     /// # Errors
     ///
     /// If the plan needs a scratch array, for lanes that are longer than the budget: see
-    /// [`run_through`](Self::run_through). If a shape differs from the plan's, reading or writing fails, or the caller cancels. The source
-    /// is unharmed; the sink's contents are then unspecified. With a journal a later run goes on with
-    /// them; one that was killed after its first pass reads the source once more.
+    /// [`run_through`](Self::run_through). If a shape differs from the plan's, reading or writing fails, or
+    /// the caller cancels. The source is unharmed; the sink's contents are then unspecified. With a journal a
+    /// later run goes on with them; one that was killed after its first pass reads the source once more.
     pub fn run<R, S>(&self, source: &R, sink: &mut S, control: Control<'_>) -> Result<Report>
     where
         R: Source<T, D>,

@@ -10,8 +10,8 @@ use num_complex::Complex;
 use outcore_ops::{
     AnySource, Control, CumSum, Direction, Error, Expression, Norm, Real, Resources, SinkExt,
     TileFft2, ToComplex, Trigonometric, Variance, dct, dft2_bins, fft, fft2, fftconvolve, fftn,
-    ifftn, irfftn, lazy, map_tiles, power_spectrum, radial_spectrum, reduce, rfft, rfftn, scan,
-    spectral_filter, store, thumbnail, transpose_in_place,
+    ifftn, irfft, irfftn, lazy, map_tiles, power_spectrum, radial_spectrum, reduce, rfft, rfftn,
+    scan, spectral_filter, store, thumbnail, transpose_in_place,
 };
 use outcore_storage::{
     Cache, Element, FileArray, FileArrayMut, Options, Order, Sink, Source, Stored,
@@ -889,6 +889,9 @@ where
     (scratch_shape[axis], made[axis]) = (shape[axis] / 2, shape[axis] / 2 + 1);
     let mut scratch = options.create(path("scratch"), IxDyn(&scratch_shape)).unwrap();
     let mut sink = options.create(path("out"), IxDyn(&made)).unwrap();
+    let mut other: FileArrayMut<Complex<T>, _> =
+        options.create(path("other"), IxDyn(&made)).unwrap();
+    let mut back: FileArrayMut<T, _> = options.create(path("back"), IxDyn(shape)).unwrap();
     for threads in [1, 2] {
         let plan = |bytes| rfft(&source, axis).plan::<T>(resources(bytes, threads));
         let least = needed(plan);
@@ -899,6 +902,16 @@ where
                 plan.run_through(&source, &mut scratch, &mut sink, Control::new()).unwrap();
             });
             within(peak, budget, false, &format!("real lanes of {shape:?}, {budget}, {threads}"));
+        }
+        let plan = |bytes| irfft(&sink, axis, shape[axis]).plan::<T>(resources(bytes, threads));
+        let least = needed(plan);
+        assert!(least < MIB, "{least}");
+        for budget in [least.max(256 << 10), 6 * MIB, 100 * MIB] {
+            let peak = peak(|| {
+                let plan = plan(budget).unwrap();
+                plan.run_through(&sink, &mut other, &mut back, Control::new()).unwrap();
+            });
+            within(peak, budget, false, &format!("and back, of {shape:?}, {budget}, {threads}"));
         }
     }
 }

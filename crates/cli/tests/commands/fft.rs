@@ -63,6 +63,18 @@ fn a_real_lane_longer_than_the_budget_goes_through_a_scratch_file() {
         let left: Vec<_> = snapshot(folder.path()).into_keys().collect();
         assert_eq!(left, ["a.npy", "s.npy"]);
     }
+    let mut back = None;
+    for memory in ["1GiB", "4MiB", "1MiB"] {
+        let line = format!("fft s.npy b.npy --real --inverse --force --json --memory {memory}");
+        let ran = run_line(folder.path(), &line).ok();
+        assert_eq!(ran.json()["passes"], if memory == "1GiB" { 1 } else { 2 }, "{}", ran.stderr);
+        let found = FileArray::<f32, Ix1>::open(folder.path().join("b.npy")).unwrap();
+        let found = found.read().unwrap();
+        assert!((&found - &field).iter().all(|x| x.abs() < 1e-4));
+        assert!(*back.get_or_insert_with(|| found.clone()) == found, "within {memory}");
+        let left: Vec<_> = snapshot(folder.path()).into_keys().collect();
+        assert_eq!(left, ["a.npy", "b.npy", "s.npy"]);
+    }
     let dry = run_line(folder.path(), "fft a.npy x.npy --real --memory 1MiB --dry-run").ok().stdout;
     assert!(dry.contains("needs 24.0 MiB of disk, 12.0 MiB of it for a while"), "{dry}");
 }

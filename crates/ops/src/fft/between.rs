@@ -46,6 +46,8 @@ pub(crate) struct Cuts {
     /// The length of a row, and of the columns of a tile.
     pub(crate) len: usize,
     pub(crate) width: usize,
+    /// Whether columns are cut as rows of [mirrored tiles](RowTiles::mirrored) are.
+    pub(crate) mirrored: bool,
     /// The length of a row of the array that the blocks lie in: no shorter.
     pub(crate) pitch: usize,
     /// Row tiles from this one on are kept in memory.
@@ -128,7 +130,12 @@ impl RowTiles {
 
 impl Cuts {
     pub(crate) fn column_tiles(&self) -> usize {
-        self.len.div_ceil(self.width)
+        self.column_ranges().len()
+    }
+
+    /// How columns are cut.
+    pub(crate) fn column_ranges(&self) -> RowTiles {
+        RowTiles { mirrored: self.mirrored, ..RowTiles::new(self.len, self.width) }
     }
 
     /// The number of tiles of columns, and of rows, of all matrices.
@@ -143,8 +150,7 @@ impl Cuts {
     /// The matrix and the columns of a tile.
     pub(crate) fn columns(&self, tile: usize) -> (usize, Range<usize>) {
         let (matrix, tile) = (tile / self.column_tiles(), tile % self.column_tiles());
-        let begin = tile * self.width;
-        (matrix, begin..self.len.min(begin + self.width))
+        (matrix, self.column_ranges().range(tile))
     }
 
     /// The matrix and the rows of a tile.
@@ -421,7 +427,8 @@ mod tests {
 
     fn cuts(count: usize, height: usize, mirrored: bool, len: usize) -> Cuts {
         let rows = RowTiles { mirrored, ..RowTiles::new(count, height) };
-        Cuts { matrices: 1, rows, len, width: 1, pitch: len, kept_from: rows.len() }
+        let (width, mirrored) = (1, false);
+        Cuts { matrices: 1, rows, len, width, mirrored, pitch: len, kept_from: rows.len() }
     }
 
     proptest! {

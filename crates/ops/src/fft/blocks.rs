@@ -114,7 +114,8 @@ impl Search<'_> {
             *memory += kept as u64 * kept_cost;
         }
         let Self { matrices, len, pitch, .. } = *self;
-        let cuts = Cuts { matrices, rows, len, width, pitch, kept_from: count - kept };
+        let mirrored = false;
+        let cuts = Cuts { matrices, rows, len, width, mirrored, pitch, kept_from: count - kept };
         let slots = slots.min(cuts.all_column_tiles());
         let duration = (self.duration)(&cuts, slots);
         Some(Blocks { cuts, slots, memory, duration })

@@ -151,22 +151,9 @@ impl LongRequest {
         })
     }
 
-    /// As even as whole pages of the result allow.
     fn row_tiles(&self, tallest: usize) -> RowTiles {
         let Lens { one, inner, .. } = self.lens;
-        let bytes = inner as u64 * self.element;
-        let page = if PAGE_BYTES.is_multiple_of(bytes) { PAGE_BYTES / bytes } else { 1 };
-        let page = usize::try_from(page).expect("less than a page");
-        let whole_pages = page > 1 && tallest > page && one.is_multiple_of(page);
-        let (unit, lead) = if whole_pages {
-            let lead = (self.offset % PAGE_BYTES) / bytes;
-            (page, usize::try_from(lead).expect("less than a page"))
-        } else {
-            (1, 0)
-        };
-        let most = tallest / unit * unit;
-        let height = (one + lead).div_ceil((one + lead).div_ceil(most)).next_multiple_of(unit);
-        RowTiles { lead, ..RowTiles::new(one, height.min(most)) }
+        paged_rows(one, inner as u64 * self.element, self.offset, tallest)
     }
 
     fn columns_cost(&self, width: usize, slots: usize) -> u64 {
@@ -194,6 +181,23 @@ impl LongRequest {
         let staging = staging_bytes(self.copies, bytes, written, slots);
         elements.saturating_mul(self.element).saturating_add(staging)
     }
+}
+
+/// Tiles of so many rows of at most a height, as even as whole pages of the result allow: there, rows are
+/// columns, with elements of so many bytes, the first of which lies at an offset.
+pub(crate) fn paged_rows(count: usize, bytes: u64, offset: u64, tallest: usize) -> RowTiles {
+    let page = if PAGE_BYTES.is_multiple_of(bytes) { PAGE_BYTES / bytes } else { 1 };
+    let page = usize::try_from(page).expect("less than a page");
+    let whole_pages = page > 1 && tallest > page && count.is_multiple_of(page);
+    let (unit, lead) = if whole_pages {
+        let lead = (offset % PAGE_BYTES) / bytes;
+        (page, usize::try_from(lead).expect("less than a page"))
+    } else {
+        (1, 0)
+    };
+    let most = tallest / unit * unit;
+    let height = (count + lead).div_ceil((count + lead).div_ceil(most)).next_multiple_of(unit);
+    RowTiles { lead, ..RowTiles::new(count, height.min(most)) }
 }
 
 impl Long {

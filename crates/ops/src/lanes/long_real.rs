@@ -64,7 +64,13 @@ where
     }
 
     /// Makes half spectra of all lanes of a tile, times a scale.
-    pub(super) fn to_halves(&self, from: &mut [T], to: &mut [Complex<T>], inner: usize, scale: T) {
+    pub(super) fn apply_forward(
+        &self,
+        from: &mut [T],
+        to: &mut [Complex<T>],
+        inner: usize,
+        scale: T,
+    ) {
         let len = 2 * self.fft.len();
         let mut gathered = self.gathered.lock().unwrap_or_else(PoisonError::into_inner);
         let (reals, made) = &mut *gathered;
@@ -78,7 +84,7 @@ where
     }
 
     /// Makes lanes of all half spectra of a tile, times a scale.
-    pub(super) fn from_halves(
+    pub(super) fn apply_inverse(
         &self,
         from: &mut [Complex<T>],
         to: &mut [T],

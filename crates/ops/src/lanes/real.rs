@@ -67,7 +67,7 @@ where
         let scale = self.scale;
         let (fft, gathered, scratch) = match &self.algorithm {
             Algorithm::Whole { fft, gathered, scratch } => (fft, gathered, scratch),
-            Algorithm::Long(long) => return long.to_halves(from, to, inner, scale),
+            Algorithm::Long(long) => return long.apply_forward(from, to, inner, scale),
         };
         let (from, to) = ((from, fft.len()), (to, half(fft.len())));
         par_lanes_into(from, to, inner, gathered, |from, to| {
@@ -75,7 +75,9 @@ where
                 fft.process_with_scratch(from, to, scratch).expect("buffers of these lengths");
             });
             if scale != T::one() {
-                to.iter_mut().for_each(|x| *x = x.scale(scale));
+                for x in to {
+                    *x = x.scale(scale);
+                }
             }
         });
     }
@@ -102,7 +104,7 @@ where
         let scale = self.scale;
         let (fft, gathered, scratch) = match &self.algorithm {
             Algorithm::Whole { fft, gathered, scratch } => (fft, gathered, scratch),
-            Algorithm::Long(long) => return long.from_halves(from, to, inner, scale),
+            Algorithm::Long(long) => return long.apply_inverse(from, to, inner, scale),
         };
         let len = fft.len();
         par_lanes_into((from, half(len)), (to, len), inner, gathered, |from, to| {
@@ -115,7 +117,9 @@ where
                 fft.process_with_scratch(from, to, scratch).expect("buffers of these lengths");
             });
             if scale != T::one() {
-                to.iter_mut().for_each(|x| *x = *x * scale);
+                for x in to {
+                    *x = *x * scale;
+                }
             }
         });
     }

@@ -19,25 +19,22 @@ mod rows;
 use ndarray::Dimension;
 use num_complex::Complex;
 use outcore_storage::{Element, Mark, Source, Stored};
-use std::marker::PhantomData;
 
 use self::rows::HalfRows;
 use super::packed::Packed;
 use super::pairs::{count, most_rows};
 use crate::fft::axes::Axes;
-use crate::fft::between::{Between, RowTiles, Store, Turn, turn_bytes};
-use crate::fft::blocks::{BlockRequest, Blocks};
+use crate::fft::between::{Between, RowTiles, Store, Turn};
+use crate::fft::blocks::Blocks;
 use crate::fft::in_shape::InShape;
 use crate::fft::long::LongColumns;
+use crate::fft::reals::{Lens, Reals};
 use crate::fft::{Home, repeated};
 use crate::fourier::{Direction, Real};
-use crate::lanes::{
-    FourStep, Halves, LaneScratch, cost, half, halves_len, next_divided_reals, real_factors,
-    roots_len,
-};
+use crate::lanes::{FourStep, Halves, LaneScratch, cost, half};
 use crate::plan::{PassPlan, Run, SLOTS, duration, greatest};
 use crate::tile::gathered_len;
-use crate::transfer::{WriteShared, staging_bytes};
+use crate::transfer::WriteShared;
 use crate::{Resources, Result};
 
 /// How long lanes are cut.
@@ -49,72 +46,27 @@ pub(super) struct Long {
     row_slots: usize,
 }
 
-/// So many lanes of N1 N2 pairs.
-#[derive(Clone, Copy, Debug)]
-struct Lens {
-    outer: usize,
-    one: usize,
-    other: usize,
-}
-
 /// What a plan is made from.
-pub(super) struct LongRequest<T> {
-    lens: Lens,
-    resources: Resources,
-    /// Bytes of a pair in the source.
-    read: u64,
-    copies: usize,
-    real: PhantomData<fn() -> T>,
-}
-
-/// Why a lane that is longer than memory is not cut in two, to be put after what is refused; nothing of a
-/// lane that is.
-pub(super) fn undivided<D: Dimension>(
-    axes: &Axes,
-    source: &(impl Stored<D> + ?Sized),
-    place: usize,
-) -> String {
-    let len = axes.lens()[place];
-    let next = next_divided_reals(len);
-    if axes.transformed() != [place] || (next.is_none() && real_factors(len).is_none()) {
-        return String::new();
-    }
-    if place != axes.last() || !source.has_runs() {
-        return ", whose lanes do not lie in a row of the file and cannot be cut in two,"
-            .to_owned();
-    }
-    next.map_or_else(String::new, |next| {
-        format!(", of which length {len} cannot be cut in two, but {next} can,")
-    })
-}
+pub(super) struct LongRequest<T>(Reals<T>);
 
 impl<T: Real> LongRequest<T>
 where
     Complex<T>: Element,
 {
-    /// `None` unless the fastest axis alone is transformed, of a length that is cut in two, and there is
-    /// something to cut.
+    /// `None` if lanes are not cut in two.
     pub(super) fn new<D: Dimension>(
         axes: &Axes,
         source: &(impl Stored<D> + ?Sized),
+        len: usize,
         resources: Resources,
     ) -> Option<Self> {
-        let (layout, last) = (source.layout(), axes.last());
-        let is_possible = axes.transformed() == [last] && source.has_runs() && !layout.is_empty();
-        let len = axes.lens().get(last).filter(|_| is_possible)?;
-        let (one, other) = real_factors(*len)?;
-        Some(Self {
-            lens: Lens { outer: layout.len() / len, one, other },
-            resources,
-            read: 2 * layout.element_bytes() as u64,
-            copies: 1 + source.copies(),
-            real: PhantomData,
-        })
+        let read = (2 * source.layout().element_bytes() as u64, 1 + source.copies());
+        Some(Self(Reals::new(axes, source, len, read, resources)?))
     }
 
     pub(super) fn best(&self, limit: u64) -> Option<(Long, Vec<PassPlan>, u64)> {
-        let Lens { outer, one, other } = self.lens;
-        let element = size_of::<Complex<T>>() as u64;
+        let (lens, element) = (self.0.lens, Reals::<T>::ELEMENT);
+        let Lens { outer, one, other } = lens;
         let bytes = (outer * one * other) as u64 * element;
         let side = ((one - 1) / 2).max(1);
         let choices = (1..=SLOTS).filter_map(|slots| {
@@ -126,83 +78,34 @@ where
             Some((time, rows(height), slots))
         });
         let (_, rows, slots) = choices.min_by(|one, other| one.0.total_cmp(&other.0))?;
-        let tiles = outer * count(rows);
-        let row_slots = slots.min(tiles);
-        let columns_cost = |width, slots| self.columns_cost(width, slots);
+        let row_slots = slots.min(outer * count(rows));
+        let columns_cost = |width, slots| self.0.columns_cost(width, slots);
         let rows_cost = |rows| self.rows_cost(rows, row_slots);
-        let request = self.request(rows, &columns_cost, &rows_cost);
+        let request = self.0.request(rows, &columns_cost, &rows_cost);
         let blocks = request.best(limit)?;
         let mut plans = request.plans(&blocks);
-        let height = most_rows(rows);
-        let plan = plans.remove(1);
-        plans.push(PassPlan {
-            tiles,
-            tile: vec![height, other],
-            slots: row_slots,
-            tile_bytes: (height * other) as u64 * element,
-            run_bytes_written: rows.height as u64 * element,
-            ..plan
-        });
+        plans[1].tiles = outer * count(rows);
+        plans[1].tile = vec![most_rows(rows), other];
+        plans[1].slots = row_slots;
+        plans[1].tile_bytes = (most_rows(rows) * other) as u64 * element;
+        plans[1].run_bytes_written = rows.height as u64 * element;
+        plans[1].bytes_written = (outer * half(2 * one * other)) as u64 * element;
         let kept = request.kept_bytes(&blocks.cuts);
-        Some((Long { lens: self.lens, blocks, row_slots }, plans, kept))
+        Some((Long { lens, blocks, row_slots }, plans, kept))
     }
 
     /// The memory of the smallest tiles.
     pub(super) fn least(&self) -> u64 {
-        self.columns_cost(1, 1).max(self.rows_cost(self.row_tiles(1), 1))
+        self.0.columns_cost(1, 1).max(self.rows_cost(self.row_tiles(1), 1))
     }
 
     fn row_tiles(&self, height: usize) -> RowTiles {
-        RowTiles { mirrored: true, ..RowTiles::new(self.lens.one, height) }
+        RowTiles { mirrored: true, ..RowTiles::new(self.0.lens.one, height) }
     }
 
-    fn request<'a>(
-        &self,
-        rows: RowTiles,
-        columns_cost: &'a dyn Fn(usize, usize) -> u64,
-        rows_cost: &'a dyn Fn(RowTiles) -> u64,
-    ) -> BlockRequest<'a> {
-        let Lens { outer, one, other } = self.lens;
-        let element = size_of::<Complex<T>>() as u64;
-        BlockRequest {
-            matrices: outer,
-            rows: one,
-            len: other,
-            pitch: other,
-            mirrored: true,
-            fixed: Some(rows),
-            element,
-            read: self.read,
-            output_bytes: (outer * half(2 * one * other)) as u64 * element,
-            columns_cost,
-            rows_cost,
-        }
-    }
-
-    fn columns_cost(&self, width: usize, slots: usize) -> u64 {
-        let Lens { outer, one, other } = self.lens;
-        let slots = slots.min(outer * other.div_ceil(width));
-        let gathered = gathered_len::<Complex<T>>(one, width) as u64;
-        self.cost(one as u64 * width as u64, slots, gathered + cost(one).1)
-    }
-
+    /// The memory of the pass over pairs of tiles of rows.
     fn rows_cost(&self, rows: RowTiles, slots: usize) -> u64 {
-        let other = self.lens.other;
-        let cost = self.cost(most_rows(rows) as u64 * other as u64, slots, cost(other).1);
-        cost.saturating_add(turn_bytes::<Complex<T>>(rows.height, other, 1))
-    }
-
-    fn cost(&self, tile: u64, slots: usize, scratch: u64) -> u64 {
-        let Lens { one, other, .. } = self.lens;
-        let element = size_of::<Complex<T>>() as u64;
-        let threads = self.resources.threads.get() as u64;
-        let roots = roots_len::<T>(one * other) + halves_len::<T>(one, other);
-        let tables = cost(one).0 + cost(other).0 + roots;
-        let elements = tile.saturating_mul(slots as u64).saturating_add(threads * scratch + tables);
-        let (read, written) =
-            (tile.saturating_mul(self.read.max(element)), tile.saturating_mul(element));
-        let staging = staging_bytes(self.copies, read, written, slots);
-        elements.saturating_mul(element).saturating_add(staging)
+        self.0.rows_cost(most_rows(rows), rows.height, slots)
     }
 }
 

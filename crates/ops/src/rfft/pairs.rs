@@ -142,22 +142,22 @@ pub(super) struct PairRows<'a, T: Real> {
 }
 
 /// The most rows that a pair of tiles has.
-pub(super) fn most_rows(rows: RowTiles) -> usize {
+pub(crate) fn most_rows(rows: RowTiles) -> usize {
     (0..2.min(rows.len())).chain([rows.len() / 2]).map(|tile| height(rows, tile)).max().unwrap_or(1)
 }
 
 /// The number of pairs of tiles of a matrix, single ones included.
-pub(super) fn count(rows: RowTiles) -> usize {
+pub(crate) fn count(rows: RowTiles) -> usize {
     rows.len() / 2 + 1
 }
 
 /// The rows of a pair of tiles.
-pub(super) fn height(rows: RowTiles, pair: usize) -> usize {
+fn height(rows: RowTiles, pair: usize) -> usize {
     tiles(rows, pair).map(|tile| rows.range(tile).len()).sum()
 }
 
 /// The tiles of a pair: one and its mirror, unless these are the same.
-pub(super) fn tiles(rows: RowTiles, pair: usize) -> impl Iterator<Item = usize> {
+pub(crate) fn tiles(rows: RowTiles, pair: usize) -> impl Iterator<Item = usize> {
     let mirror = rows.mirror(pair);
     [pair].into_iter().chain((mirror != pair).then_some(mirror))
 }

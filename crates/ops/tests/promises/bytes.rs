@@ -10,7 +10,7 @@ use ndarray::{Array2, Array3, ArrayD, Dimension, Ix2, IxDyn};
 use num_complex::Complex;
 use outcore_ops::{
     Budget, Control, Fft, Mode, Plan, Progress, Report, Resources, SinkExt, ToComplex,
-    Trigonometric, dct, dft2_bins, fft, fft2, fftconvolve, fftcorrelate, fftn, ifft2, ifftn,
+    Trigonometric, dct, dft2_bins, fft, fft2, fftconvolve, fftcorrelate, fftn, ifft2, ifftn, irfft,
     irfftn, lazy, map_tiles, power_spectrum, radial_spectrum, rfft, rfftn, spectral_filter,
     thumbnail,
 };
@@ -677,5 +677,25 @@ fn real_lanes_longer_than_the_budget_move_half_of_that() {
         assert_eq!(bytes + between, plan.plan().bytes_read());
         assert_eq!(between + sink.bytes().1, plan.plan().bytes_written());
         assert_eq!((plan.plan().scratch_bytes, sink.bytes().1), (bytes, bytes + 2 * 8));
+    }
+}
+
+#[test]
+fn half_spectra_of_lanes_longer_than_the_budget_are_read_once() {
+    let (shape, half) = ([2, LONG_REALS], [2, LONG + 1]);
+    let spectrum = noisy::<f32>(&half, Order::C, 17);
+    let bytes = 4 * 2 * LONG_REALS as u64;
+    for budget in [1 << 20, 3 << 20, 7 << 20] {
+        let source = Counting::new(&spectrum);
+        let plan = irfft(&source, 1, LONG_REALS).plan::<f32>(resources(budget, 2)).unwrap();
+        let (mut scratch, mut sink) =
+            (zeros::<C32>(&half, Order::C), zeros::<f32>(&shape, Order::C));
+        run(plan.plan(), |control| plan.run_through(&source, &mut scratch, &mut sink, control));
+        let between = bytes - plan.plan().kept_bytes;
+        assert_eq!((source.times(), sink.times()), ((Some(1), Some(0)), (Some(0), Some(1))));
+        assert_eq!((source.bytes(), scratch.bytes()), ((bytes + 2 * 8, 0), (between, between)));
+        assert_eq!(source.bytes().0 + between, plan.plan().bytes_read());
+        assert_eq!(between + bytes, plan.plan().bytes_written());
+        assert_eq!((sink.bytes().1, plan.plan().scratch_bytes), (bytes, bytes + 2 * 8));
     }
 }

@@ -9,7 +9,7 @@ use ndarray::{Array2, ArrayD, Ix2, IxDyn};
 use num_complex::Complex;
 use outcore_ops::{
     Budget, Control, Error, FftPlan, PassPlan, Plan, Report, Trigonometric, dct, fft, fft2, fftn,
-    irfftn, map_tiles, rfft, rfftn, thumbnail,
+    irfft, irfftn, map_tiles, rfft, rfftn, thumbnail,
 };
 use outcore_storage::{Element, Order};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -219,6 +219,13 @@ fn failures_of_transforms_of_real_numbers_surface() {
         plan.run_through(source, between, sink, Control::new())
     });
     Through { name: "a long real lane", field, made, between, run }.check();
+    let field = noisy::<f64>(&[LONG + 1], Order::C, 7);
+    let plan = irfft(&field, 0, LONG_REALS).plan::<f64>(Budget::new(1 << 20)).unwrap();
+    let [made, between] = [vec![LONG_REALS], vec![LONG + 1]];
+    let run: Run<C64, f64> = Box::new(move |source, between, sink| {
+        plan.run_through(source, between, sink, Control::new())
+    });
+    Through { name: "half of a long spectrum", field, made, between, run }.check();
     let field = noisy_reals::<f64>(&[40, 9], Order::C, 6);
     for axis in [0, 1] {
         let request = dct(&field, axis, Trigonometric::Dct3);

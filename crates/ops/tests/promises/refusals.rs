@@ -641,6 +641,22 @@ fn the_smallest_budget_of_long_real_lanes_is_sufficient_and_one_byte_less_is_not
             assert!(text.contains(&format!("({least} bytes)")), "{text}");
         }
     }
+    // Of the inverse too.
+    for (len, outer, threads) in [(LONG_REALS, 1, 1), (2 * 1031 * 1033, 3, 2), (1 << 32, 1, 4)] {
+        let source = ImaginaryOfAny::new(&[outer, len / 2 + 1], Order::C, 8).unwrap();
+        let plan = |bytes| irfft(&source, 1, len).plan::<f32>(resources(bytes, threads));
+        let least = needed(plan);
+        for budget in [least, least + least / 5, 3 * least, 64 << 20] {
+            let plan = plan(budget.max(least)).unwrap();
+            assert!(plan.plan().memory() <= budget.max(least));
+            for pass in &plan.plan().passes {
+                assert!(pass.tiles >= pass.slots && pass.slots > 0, "{pass:?}");
+                assert!(pass.slots as u64 * pass.tile_bytes <= pass.memory, "{pass:?}");
+            }
+        }
+        let text = sentence(&plan(least - 1).unwrap_err());
+        assert!(text.contains(&format!("({least} bytes)")), "{text}");
+    }
 }
 
 #[test]

@@ -9,9 +9,9 @@ use crate::support::{
 use ndarray::{Array, Array2, ArrayD, ArrayView, ArrayViewMut, Dimension, Ix2, IxDyn};
 use num_complex::Complex;
 use outcore_ops::{
-    ArgExtremum, Budget, Control, CumExtremum, CumSum, Error, FftPlan, Plan, Report, RfftPlan,
-    SinkExt, Trigonometric, Variance, dct, fft, fft2, fftconvolve, fftn, ifftn, irfftn, lazy,
-    map_tiles, quantile, reduce, rfft, rfftn, scan, spectral_filter, store,
+    ArgExtremum, Budget, Control, CumExtremum, CumSum, Error, FftPlan, IrfftPlan, Plan, Report,
+    RfftPlan, SinkExt, Trigonometric, Variance, dct, fft, fft2, fftconvolve, fftn, ifftn, irfft,
+    irfftn, lazy, map_tiles, quantile, reduce, rfft, rfftn, scan, spectral_filter, store,
 };
 use outcore_storage::{
     Element, ErrorKind, FileArrayMut, FileInfo, Journal, Layout, Options, Order, Output, Runs,
@@ -613,6 +613,21 @@ fn real_lanes_longer_than_the_budget_go_on() {
             plan.run_through(&source, &mut scratch, sink, control)
         };
         let case = Case { name: "a long real lane", shape: IxDyn(plan.shape()), run: &run };
+        case.survives_some(6, if kept { 0 } else { 4 });
+    }
+    let spectrum = noisy::<f32>(&[LONG + 1], Order::C, 21);
+    let request = irfft(&spectrum, 0, LONG_REALS);
+    for kept in [false, true] {
+        let plans = (4..40).filter_map(|n| request.plan::<f32>(resources(n << 18, 2)).ok());
+        let wished = |plan: &IrfftPlan<f32, IxDyn>| {
+            plan.plan().scratch_bytes > 0 && (plan.plan().kept_bytes > 0) == kept
+        };
+        let plan = plans.into_iter().find(wished).expect("such a plan");
+        let run = |sink: &mut Dying<f32, IxDyn>, control: Control<'_>| {
+            let mut scratch = beside::<_, Complex<f32>>(sink, &[LONG + 1])?;
+            plan.run_through(&spectrum, &mut scratch, sink, control)
+        };
+        let case = Case { name: "half of a long spectrum", shape: IxDyn(&[LONG_REALS]), run: &run };
         case.survives_some(6, if kept { 0 } else { 4 });
     }
 }

@@ -2,11 +2,12 @@
 //! plan.
 
 use crate::support::{
-    LONG_REALS, Number, ORDERS, bound_of, float, folder, needed, noise, noisy_reals, resources,
+    LONG_REALS, Number, ORDERS, bound_of, float, folder, needed, noise, noisy, noisy_reals,
+    resources,
 };
 use ndarray::{Array, ArrayD, Axis, Dimension, IxDyn, ShapeBuilder, Slice};
 use num_complex::Complex;
-use outcore_ops::{Budget, Control, Norm, fft, fftn, irfftn, lazy, rfft, rfftn};
+use outcore_ops::{Budget, Control, Norm, fft, fftn, irfft, irfftn, lazy, rfft, rfftn};
 use outcore_storage::{Element, FileArray, FileArrayMut, Options, Order, Window};
 use proptest::prelude::*;
 
@@ -154,6 +155,26 @@ where
     let far = far(&found.map(wide), &expected);
     // In double precision what is expected has the same error.
     assert!(far <= 2.0 * bound_of::<T>(&[len]), "{len}: {far:e} of {:e}", bound_of::<T>(&[len]));
+    let back = back_in_memory(&found, 0, len, Norm::Backward);
+    let apart = back.iter().zip(&field).map(|(x, y)| (x.wide() - y.wide()).powi(2)).sum::<f64>();
+    let size = field.iter().map(|x| x.wide().powi(2)).sum::<f64>();
+    assert!((apart / size).sqrt() <= 2.0 * bound_of::<T>(&[len]), "inverse of length {len}");
+}
+
+fn back_in_memory<T: Number>(
+    spectrum: &ArrayD<Complex<T>>,
+    axis: usize,
+    len: usize,
+    norm: Norm,
+) -> ArrayD<T>
+where
+    Complex<T>: Element,
+{
+    let plan = irfft(spectrum, axis, len).norm(norm).plan::<T>(resources(1 << 30, 2)).unwrap();
+    assert_eq!((plan.plan().passes.len(), plan.plan().scratch_bytes), (1, 0));
+    let mut field = ArrayD::from_elem(IxDyn(plan.shape()), T::of(0.0));
+    plan.run(spectrum, &mut field, Control::new()).unwrap();
+    field
 }
 
 #[test]
@@ -219,6 +240,49 @@ fn lanes_longer_than_the_budget_have_the_same_bits() {
     same_bits::<f64>(&[1, 2 * 1027 * 1025], 1, Order::C, Norm::Backward);
 }
 
+/// The same of the inverse, of spectra that need not be those of real numbers.
+fn same_bits_back<T: Number>(shape: &[usize], axis: usize, order: Order, norm: Norm)
+where
+    Complex<T>: Element,
+{
+    let folder = folder().unwrap();
+    let (len, mut half) = (shape[axis], shape.to_vec());
+    half[axis] = len / 2 + 1;
+    let spectrum = noisy::<T>(&half, order, 8);
+    let expected = back_in_memory(&spectrum, axis, len, norm);
+    let options = Options::new().order(order);
+    let path = folder.path().join("spectrum.npy");
+    let mut file: FileArrayMut<Complex<T>, IxDyn> = options.create(&path, IxDyn(&half)).unwrap();
+    file.write_window(Window::whole(IxDyn(&half)), &spectrum).unwrap();
+    file.close().unwrap();
+    let file = FileArray::<Complex<T>, IxDyn>::open(&path).unwrap();
+    let request = irfft(&file, axis, len).norm(norm);
+    let least = needed(|bytes| request.plan::<T>(resources(bytes, 2)));
+    assert!(least < 1 << 20, "{least}");
+    for (budget, threads) in [(least, 2), (8 << 20, 1), (3 << 20, 3), (1 << 20, 2)] {
+        let plan = request.plan::<T>(resources(budget, threads)).unwrap();
+        let scratch_bytes = spectrum.len() * 2 * size_of::<T>();
+        assert_eq!(
+            (plan.plan().passes.len(), plan.plan().scratch_bytes),
+            (2, scratch_bytes as u64)
+        );
+        let mut scratch = options.scratch(folder.path(), IxDyn(&half)).unwrap();
+        let mut sink = options.scratch(folder.path(), IxDyn(shape)).unwrap();
+        let report = plan.run_through(&file, &mut scratch, &mut sink, Control::new()).unwrap();
+        assert_eq!(report.bytes_read(), plan.plan().bytes_read());
+        assert_eq!(report.bytes_written(), plan.plan().bytes_written());
+        assert!(sink.read().unwrap() == expected, "{plan}");
+    }
+}
+
+#[test]
+fn lanes_longer_than_the_budget_come_back_with_the_same_bits() {
+    same_bits_back::<f32>(&[LONG_REALS], 0, Order::C, Norm::Backward);
+    same_bits_back::<f64>(&[3, LONG_REALS], 1, Order::C, Norm::Ortho);
+    same_bits_back::<f32>(&[2 * 1025 * 1026, 1, 2], 0, Order::F, Norm::Forward);
+    same_bits_back::<f64>(&[1, 2 * 1027 * 1025], 1, Order::C, Norm::Backward);
+}
+
 /// Lanes that are not contiguous are gathered, and must fit.
 #[test]
 fn lanes_with_neighbours_are_transformed_in_memory() {
@@ -228,6 +292,15 @@ fn lanes_with_neighbours_are_transformed_in_memory() {
         let alone = field.index_axis(Axis(1), lane).to_owned();
         assert!(found.index_axis(Axis(1), lane) == in_memory(&alone, 0, Norm::Backward));
     }
+    let back = back_in_memory(&found, 0, LONG_REALS, Norm::Backward);
+    for lane in 0..2 {
+        let alone = found.index_axis(Axis(1), lane).to_owned();
+        let expected = back_in_memory(&alone, 0, LONG_REALS, Norm::Backward);
+        assert!(back.index_axis(Axis(1), lane) == expected);
+    }
+    let plan = irfft(&found, 0, LONG_REALS).plan::<f32>(resources(8 << 20, 2));
+    let error = plan.unwrap_err().to_string();
+    assert!(error.contains("whose lanes do not lie in a row of the file"), "{error}");
     let error = rfft(&field, 0).plan::<f32>(resources(8 << 20, 2)).unwrap_err().to_string();
     assert!(error.contains("whose lanes do not lie in a row of the file"), "{error}");
 }
@@ -238,6 +311,10 @@ fn a_length_that_cannot_be_cut_is_refused_with_the_next_one() {
         let field = noisy_reals::<f32>(&[len], Order::C, 9);
         let error = rfft(&field, 0).plan::<f32>(resources(8 << 20, 2)).unwrap_err().to_string();
         let text = format!("length {len} cannot be cut in two, but {next} can");
+        assert!(error.contains(&text), "{error}");
+        let spectrum = noisy::<f32>(&[len / 2 + 1], Order::C, 9);
+        let plan = irfft(&spectrum, 0, len).plan::<f32>(resources(8 << 20, 2));
+        let error = plan.unwrap_err().to_string();
         assert!(error.contains(&text), "{error}");
     }
 }

@@ -5,7 +5,6 @@ use ndarray::{ArrayViewD, IxDyn};
 use num_complex::Complex;
 use outcore_storage::Order;
 use outcore_storage::{Buffer, Element, Runs, Window};
-use rayon::prelude::*;
 use std::ops::Range;
 
 use crate::Result;
@@ -39,65 +38,6 @@ where
         let (matrix, pair) = (index / count(rows), index % count(rows));
         let parts = tiles(rows, pair).map(|tile| (matrix * rows.len() + tile, rows.range(tile)));
         (matrix, parts.collect())
-    }
-
-    fn pair(&self, one: Complex<T>, other: Complex<T>, root: Complex<T>) -> [Complex<T>; 2] {
-        parted(one, other, root, self.scale)
-    }
-
-    /// Row 0, whose opposite elements are in itself; returns the last element of the half spectrum.
-    fn first(&self, row: &mut [Complex<T>]) -> Complex<T> {
-        let [first, last] = ends(row[0], self.scale);
-        row[0] = first;
-        let side = (row.len() - 1) / 2;
-        let (low, rest) = row[1..].split_at_mut(side);
-        let (middle, high) = rest.split_at_mut(rest.len() - side);
-        let pair = |one, other, root| self.pair(one, other, root);
-        if let [middle] = middle {
-            self.halves.middle((side + 1, 0), middle, pair);
-        }
-        for (number, (low, high)) in low.chunks_mut(1).zip(high.rchunks_mut(1)).enumerate() {
-            self.halves.each((number + 1, 0), low, high, pair);
-        }
-        last
-    }
-
-    /// Rows of which each has its opposite among them, turned.
-    fn middle(&self, rows: &Range<usize>, tile: &mut [Complex<T>]) {
-        let (first, height, len) = (rows.start, rows.len(), self.cuts.len);
-        let side = len / 2 * height;
-        let (low, rest) = tile.split_at_mut(side);
-        let (row, high) = rest.split_at_mut(rest.len() - side);
-        let pair = |one, other, root| self.pair(one, other, root);
-        let parts = low.par_chunks_mut(height).zip(high.par_rchunks_mut(height)).enumerate();
-        parts.for_each(|(number, (low, high))| {
-            self.halves.each((number, first), low, high, pair);
-        });
-        if row.is_empty() {
-            return;
-        }
-        let (low, rest) = row.split_at_mut(height / 2);
-        let (middle, high) = rest.split_at_mut(height % 2);
-        self.halves.each((len / 2, first), low, high, pair);
-        if let [middle] = middle {
-            self.halves.middle((len / 2, first + height / 2), middle, pair);
-        }
-    }
-
-    /// Rows and the opposite ones, both turned.
-    fn both(&self, starts: [usize; 2], one: &mut [Complex<T>], other: &mut [Complex<T>]) {
-        let len = self.cuts.len;
-        let height = one.len() / len;
-        let pair = |one, other, root| self.pair(one, other, root);
-        let parts = one.par_chunks_mut(height).zip(other.par_rchunks_mut(height)).enumerate();
-        parts.for_each(|(number, (one, other))| {
-            let opposite = len - 1 - number;
-            if number <= opposite {
-                self.halves.each((number, starts[0]), one, other, pair);
-            } else {
-                self.halves.each((opposite, starts[1]), other, one, pair);
-            }
-        });
     }
 }
 
@@ -143,12 +83,17 @@ where
 
     fn compute(&self, index: usize, (slot, last): &mut Self::Slot) {
         let len = self.cuts.len;
+        let pair = |one, other, root| parted(one, other, root, self.scale);
         match &self.parts(index).1[..] {
-            [(_, rows)] if rows.start == 0 => *last = self.first(&mut slot[..len]),
-            [(_, rows)] => self.middle(rows, &mut slot[..rows.len() * len]),
+            [(_, rows)] if rows.start == 0 => {
+                [slot[0], *last] = ends(slot[0], self.scale);
+                self.halves.in_first(&mut slot[..len], pair);
+            }
+            [(_, rows)] => self.halves.in_middle(rows, &mut slot[..rows.len() * len], pair),
             [(_, one), (_, other)] => {
                 let (low, rest) = slot.split_at_mut(one.len() * len);
-                self.both([one.start, other.start], low, &mut rest[..other.len() * len]);
+                let high = &mut rest[..other.len() * len];
+                self.halves.in_both([one.start, other.start], low, high, pair);
             }
             _ => unreachable!("one tile or two"),
         }
