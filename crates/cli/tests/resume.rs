@@ -109,6 +109,11 @@ fn fft_of_such_a_lane_to_a_shifted_spectrum_survives() {
 }
 
 #[test]
+fn fft_of_such_a_lane_and_another_axis_survives() {
+    survives_with("fft in.npy out.npy --axes 0,1", (2, 1024 * 1025));
+}
+
+#[test]
 fn transpose_survives() {
     survives("transpose in.npy out.npy");
 }

@@ -13,11 +13,13 @@
 //! Two passes, each of which reads and writes the array once, are four transfers, the least possible
 //! for an array that exceeds the budget (Aggarwal and Vitter, "The input/output complexity of
 //! sorting and related problems", 1988). A single axis, or an array that fits the budget, takes one
-//! pass; where neither columns nor rows fit, each pass takes fewer axes, and there are more of them.
+//! pass; where neither columns nor rows fit, each pass takes fewer axes, and there are more of them; where
+//! a single lane does not fit, it is cut in two (`chain.rs`).
 
 pub(crate) mod axes;
 pub(crate) mod between;
 pub(crate) mod blocks;
+pub(crate) mod chain;
 pub(crate) mod in_shape;
 pub(crate) mod long;
 pub(crate) mod passes;
@@ -33,7 +35,7 @@ use std::fmt;
 use self::axes::Axes;
 use self::between::{Between, Cuts, Store};
 use self::blocks::Blocks;
-use self::long::LongRequest;
+use self::chain::Stage;
 use self::passes::{Columns, Rows, Transforms};
 use self::sizes::{Passes, Sizes, TilePass};
 use crate::control::Control;
@@ -50,8 +52,8 @@ use crate::{Error, Resources, Result};
 ///
 /// A lane of more than 2^20 elements whose length is the product of two up to 2^20 is transformed in four
 /// steps, whatever the budget (Bailey, "FFTs in external or hierarchical memory", 1990). So it may be longer
-/// than the budget: then there are two passes, through a scratch array (see [`FftPlan::run_through`]). Other
-/// long lanes must fit, and the refusal names the next length that need not.
+/// than the budget: then there are two passes, through a scratch array (see [`FftPlan::run_with_scratch`]).
+/// Other long lanes must fit, and the refusal names the next length that need not.
 ///
 /// ```
 /// use ndarray::Array2;
@@ -111,7 +113,9 @@ pub fn ifft2(source: &impl Stored<Ix2>) -> Fft<'_, Ix2> {
 /// Cost: one pass where a tile that is whole along all axes fits the budget. Otherwise two passes that
 /// read the array twice and write it twice, less the rows that stay in memory between them, where the
 /// slower of the axes fit as one column and the others as one row; otherwise as many passes as it takes.
-/// Memory: at least one lane, and for each thread what its transform needs.
+/// Memory: at least one lane, and for each thread what its transform needs; where that exceeds the budget,
+/// a long lane is cut in two, as that of [`fft`] is. Along its axis there are then two passes, and along
+/// the others as few as fit; [`FftPlan::run_with_scratch`] runs them.
 ///
 /// Accuracy: the relative error in the L2 norm is at most `0.6 ε √log2 N` for `f32` and `1.0 ε √log2 N`
 /// for `f64`, N the number of elements that are transformed together, where no length has a prime
@@ -217,7 +221,7 @@ impl<'a, D: Dimension> Fft<'a, D> {
         let mut sizes = Sizes::new::<T>(&axes, &source, resources);
         sizes.in_place = self.in_place;
         if !self.in_place && !self.real_part {
-            sizes.long = LongRequest::new::<T>(&axes, &source, resources);
+            sizes.long = chain::requests::<T>(&axes, &source, resources);
         }
         if self.real_part {
             sizes.written /= 2;
@@ -308,10 +312,10 @@ where
     /// # Errors
     ///
     /// If a shape differs from the plan's, reading or writing fails, or the caller cancels. The
-    /// source is unharmed; the sink's contents are then unspecified. If the plan needs a scratch array,
-    /// for a lane that is longer than the budget, or is one for the real part: see
-    /// [`run_through`](Self::run_through). With a journal a later run goes on with them; one that was killed
-    /// after its first pass reads the source once more.
+    /// source is unharmed; the sink's contents are then unspecified, but with a journal a later run goes on
+    /// with them; one that was killed after its first pass reads the source once more. If the plan needs a
+    /// scratch array, for a lane that is longer than the budget, or is one for the real part: see
+    /// [`run_with_scratch`](Self::run_with_scratch) and [`run_through`](Self::run_through).
     pub fn run<R, S>(&self, source: &R, sink: &mut S, control: Control<'_>) -> Result<Report>
     where
         R: Source<Complex<T>, D>,
@@ -320,9 +324,7 @@ where
         self.check(&[&source.shape(), &sink.shape()])?;
         self.check_whole()?;
         if self.passes.is_long() {
-            let (operation, bytes) = (&self.plan.operation, self.plan.scratch_bytes);
-            let reason = format!("{operation} needs a scratch array of {bytes} bytes");
-            return Err(Error::Shape(reason));
+            return self.refused("");
         }
         let sink = Shared::new(sink);
         self.run_passes(source, &sink, &sink, Home::Sink, control)
@@ -357,7 +359,8 @@ where
     /// # Errors
     ///
     /// As [`run`](Self::run), and if the plan cuts a lane that is longer than the budget, and source or
-    /// sink [have no runs](Stored::has_runs), or in another order than the source that it was made for.
+    /// sink [have no runs](Stored::has_runs), or in another order than the source that it was made for; or
+    /// if it has other passes besides, which read the sink: see [`run_with_scratch`](Self::run_with_scratch).
     pub fn run_through<R, V, S>(
         &self,
         source: &R,
@@ -374,7 +377,51 @@ where
         if self.plan.passes.len() > 1 {
             self.check(&[&scratch.shape()])?;
         }
+        if matches!(&self.passes, Passes::Chain(stages) if stages.len() > 1) {
+            return self.refused(" and an output that is read back");
+        }
         self.run_passes(source, &Shared::new(scratch), &Shared::new(sink), Home::Scratch, control)
+    }
+
+    /// Transforms a source into a sink, as [`run`](Self::run) does, by any plan: if it needs a scratch array
+    /// (see [`Plan::scratch_bytes`]), by that. Otherwise the scratch array is not touched, and may have any
+    /// shape.
+    ///
+    /// # Errors
+    ///
+    /// As [`run`](Self::run), but for the scratch array; and if the plan cuts a lane that is longer than the
+    /// budget, as [`run_through`](Self::run_through). A journal is gone on with where what a pass has read
+    /// is still there: a later pass over tiles, which works in place, is not repeated, so that a run that is
+    /// killed in one begins anew.
+    pub fn run_with_scratch<R, V, S>(
+        &self,
+        source: &R,
+        scratch: &mut V,
+        sink: &mut S,
+        control: Control<'_>,
+    ) -> Result<Report>
+    where
+        R: Source<Complex<T>, D>,
+        V: Source<Complex<T>, D> + Sink<Complex<T>, D>,
+        S: Source<Complex<T>, D> + Sink<Complex<T>, D>,
+    {
+        self.check(&[&source.shape(), &sink.shape()])?;
+        self.check_whole()?;
+        let sink = Shared::new(sink);
+        let Passes::Chain(stages) = &self.passes else {
+            return self.run_passes(source, &sink, &sink, Home::Sink, control);
+        };
+        self.check(&[&scratch.shape()])?;
+        let mut run = Run::new(&self.plan, control)?;
+        self.run_chain(&mut run, stages, (source, &Shared::new(scratch), &sink), Some(&sink))?;
+        Ok(run.finish())
+    }
+
+    /// What a plan that needs a scratch array says to those who have none, or not that alone.
+    fn refused(&self, more: &str) -> Result<Report> {
+        let (operation, bytes) = (&self.plan.operation, self.plan.scratch_bytes);
+        let reason = format!("{operation} needs a scratch array of {bytes} bytes{more}");
+        Err(Error::Shape(reason))
     }
 
     fn check(&self, shapes: &[&D]) -> Result<()> {
@@ -400,10 +447,6 @@ where
         home: Home,
         control: Control<'_>,
     ) -> Result<Report> {
-        if self.passes.is_long() {
-            self.axes.check_runs(&self.plan.operation, source)?;
-            self.axes.check_runs(&self.plan.operation, sink)?;
-        }
         let mut run = Run::new(&self.plan, control)?;
         match &self.passes {
             Passes::Tiles(passes) => {
@@ -423,12 +466,54 @@ where
                 let (between, sink) = (Grouped::new(between, &sets.1), Grouped::new(sink, &sets.2));
                 self.run_blocks(&mut run, (blocks, *split), (&source, &between, &sink), home)?;
             }
-            Passes::Long(long) => {
-                let arrays = (source, between, sink);
-                long.0.run(&mut run, &self.lanes[0], self.threads(), arrays)?;
+            Passes::Chain(stages) => {
+                self.run_chain(&mut run, stages, (source, between, sink), None)?;
             }
         }
         Ok(run.finish())
+    }
+
+    /// Runs stages, of which all but the first read the sink back.
+    fn run_chain(
+        &self,
+        run: &mut Run<'_, '_>,
+        stages: &[Stage],
+        (source, scratch, sink): long::Arrays<'_, T, D>,
+        back: Option<&dyn Source<Complex<T>, D>>,
+    ) -> Result<()> {
+        self.axes.check_runs(&self.plan.operation, sink)?;
+        if let Some(Stage::Long(_)) = stages.first() {
+            self.axes.check_runs(&self.plan.operation, source)?;
+        }
+        run.go_on_from(chain::resumed(run.mark(), stages));
+        for (index, stage) in stages.iter().enumerate() {
+            let is_first = index == 0;
+            let source = back.filter(|_| !is_first).unwrap_or(source);
+            match stage {
+                Stage::Tiles(pass) => self.run_stage(run, pass, source, sink)?,
+                Stage::Long(stage) => {
+                    let mut lanes = self.lanes.iter();
+                    let lanes = lanes.find(|lanes| lanes.axis() == stage.place);
+                    let lanes = lanes.expect("a transform along each of the places");
+                    let finished = if is_first { run.mark().ahead } else { 0 };
+                    let arrays = (source, scratch, sink);
+                    stage.long.run(run, lanes, self.threads(), finished, arrays)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn run_stage(
+        &self,
+        run: &mut Run<'_, '_>,
+        pass: &TilePass,
+        source: &dyn Source<Complex<T>, D>,
+        sink: &dyn WriteShared<Complex<T>, D>,
+    ) -> Result<()> {
+        let groups = (self.axes.places(&source.layout()), self.axes.places(&sink.layout()));
+        let (source, sink) = (Grouped::new(source, &groups.0), Grouped::new(sink, &groups.1));
+        self.run_pass(run, pass, &source, (&sink, self.written))
     }
 
     fn run_tiles(
@@ -456,25 +541,35 @@ where
     ) -> Result<()> {
         let last = passes.len() - 1;
         for (index, pass) in passes.iter().enumerate() {
-            let tiling = &pass.tiles.tiling;
-            let lanes = self.lanes_along(&pass.places, |place| place);
-            let transforms = Transforms::new(lanes, tiling.tile().slice(), self.threads());
-            let between_sink: &dyn WriteShared<_, _> = between;
-            run.pass(&InPlace {
-                tiling,
-                order: Order::C,
-                slots: pass.tiles.slots,
-                source: if index == 0 { source } else { between },
-                sink: if index == last { sink } else { between_sink },
-                written_bytes: if index == last {
-                    self.written
-                } else {
-                    size_of::<Complex<T>>() as u64
-                },
-                kernel: |_: &Window<IxDyn>, tile: &mut Tile<'_, _, _>| transforms.apply(tile),
-            })?;
+            let source = if index == 0 { source } else { between };
+            let to_sink = (sink, self.written);
+            let to_between: (&dyn WriteShared<_, _>, _) = (between, size_of::<Complex<T>>() as u64);
+            let sink = if index == last { to_sink } else { to_between };
+            self.run_pass(run, pass, source, sink)?;
         }
         Ok(())
+    }
+
+    /// Runs a pass over tiles, to a sink whose elements have so many bytes.
+    fn run_pass(
+        &self,
+        run: &mut Run<'_, '_>,
+        pass: &TilePass,
+        source: &dyn Source<Complex<T>, IxDyn>,
+        (sink, written_bytes): (&dyn WriteShared<Complex<T>, IxDyn>, u64),
+    ) -> Result<()> {
+        let tiling = &pass.tiles.tiling;
+        let lanes = self.lanes_along(&pass.places, |place| place);
+        let transforms = Transforms::new(lanes, tiling.tile().slice(), self.threads());
+        run.pass(&InPlace {
+            tiling,
+            order: Order::C,
+            slots: pass.tiles.slots,
+            source,
+            sink,
+            written_bytes,
+            kernel: |_: &Window<IxDyn>, tile: &mut Tile<'_, _, _>| transforms.apply(tile),
+        })
     }
 
     /// Runs the passes of a plan for in place on an array, as a part of another run.

@@ -174,7 +174,7 @@ impl<'a> Transform<'a> {
             let mut scratch = scratch::<Complex<T>, _>(&output, &layout)?;
             job.write(plan, output, |output, control| {
                 let mut output = Rolled::ifftshift(output, self.moved())?;
-                transform.run_through(&source, &mut scratch, &mut output, control)
+                transform.run_with_scratch(&source, &mut scratch, &mut output, control)
             })?
         } else {
             job.write(plan, output, |output, control| {

@@ -153,7 +153,7 @@ where
         if plan.scratch_bytes > 0 {
             let mut scratch = output.output().scratch(shape, &options)?;
             job.write(plan, output, |output, control| {
-                transform.run_through(&source, &mut scratch, output, control)
+                transform.run_with_scratch(&source, &mut scratch, output, control)
             })?
         } else {
             job.write(plan, output, |output, control| transform.run(&source, output, control))?

@@ -130,6 +130,40 @@ fn a_shifted_spectrum_comes_back() {
     }
 }
 
+#[test]
+fn a_lane_longer_than_the_budget_and_other_axes_go_through_a_scratch_file() {
+    let folder = folder().unwrap();
+    let (rows, len) = (3, 3 << 19);
+    for order in [Order::C, Order::F] {
+        write(&folder.path().join("a.npy"), &crate::support::field((rows, len)), order);
+        let mut results = Vec::new();
+        for memory in ["1GiB", "4MiB", "1MiB"] {
+            let within = format!("--force --json --memory {memory}");
+            let passes = if memory == "1GiB" { 1 } else { 3 };
+            for (line, name) in [
+                ("fft a.npy s.npy --axes 0,1", "s.npy"),
+                ("fft a.npy m.npy --axes 0,1 --shift", "m.npy"),
+                ("fft2 a.npy t.npy", "t.npy"),
+                ("fft m.npy b.npy --inverse --shift", "b.npy"),
+            ] {
+                let ran = run_line(folder.path(), &format!("{line} {within}")).ok();
+                assert_eq!(ran.json()["passes"], passes, "{line}: {}", ran.stderr);
+                results.push(read::<C32>(&folder.path().join(name)));
+            }
+            let left: Vec<_> = snapshot(folder.path()).into_keys().collect();
+            assert_eq!(left, ["a.npy", "b.npy", "m.npy", "s.npy", "t.npy"]);
+        }
+        for (expected, found) in results[..4].iter().cycle().zip(&results) {
+            assert!(expected == found, "{order}");
+        }
+        assert!(results[0] == results[2]);
+        assert_eq!(results[0][[0, 0]], results[1][[rows / 2, len / 2]]);
+        for name in snapshot(folder.path()).into_keys() {
+            std::fs::remove_file(folder.path().join(name)).unwrap();
+        }
+    }
+}
+
 /// Of an even and an odd length: there are the same bits as with memory for all of it.
 #[test]
 fn a_lane_longer_than_the_budget_is_shifted_on_its_way() {

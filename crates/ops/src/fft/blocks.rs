@@ -108,8 +108,10 @@ impl Search<'_> {
         let count = rows.len() * self.matrices;
         let kept = limit.checked_sub(memory[0].max(memory[1]))? / kept_cost;
         let kept = usize::try_from(kept).map_or(count, |kept| kept.min(count));
-        // Rows in memory are lost with the process: few are not worth repeating the first pass for.
-        let kept = if kept < count / WORTH_KEEPING { 0 } else { kept };
+        // Rows in memory are lost with the process: few are not worth repeating the first pass for. Tiles of
+        // rows that are chosen already are as tall as there is memory.
+        let few = kept < count / WORTH_KEEPING || self.fixed.is_some();
+        let kept = if few { 0 } else { kept };
         for memory in &mut memory {
             *memory += kept as u64 * kept_cost;
         }

@@ -21,9 +21,9 @@ use super::axes::Axes;
 use super::between::{Between, Cuts, RowTiles, Store, Turn, turn_bytes};
 use super::blocks::{BlockRequest, Blocks};
 use super::in_shape::InShape;
-use super::{Home, repeated};
+use super::sizes::LaneCosts;
 use crate::fourier::Real;
-use crate::lanes::{FourStep, LaneScratch, Lanes, cost, factors, roots_len};
+use crate::lanes::{FourStep, LaneScratch, Lanes, cost, factors};
 use crate::plan::{PassPlan, Run, SLOTS, duration, greatest, slots};
 use crate::stream::{Durable, Pass, Resume};
 use crate::tile::{Tile, gathered_len};
@@ -65,7 +65,8 @@ pub(crate) struct LongRequest {
     read: u64,
     copies: usize,
     offset: u64,
-    roots: u64,
+    /// The elements of the tables of all transforms.
+    tables: u64,
     gathered: fn(usize, usize) -> usize,
     turn_bytes: fn(usize, usize, usize) -> u64,
 }
@@ -74,28 +75,32 @@ pub(crate) struct LongRequest {
 const PAGE_BYTES: u64 = 4096;
 
 impl LongRequest {
-    /// `None` unless a single axis is transformed, which is cut in two, and there is something to cut.
+    /// For one of the transformed places: the first one reads the source, all others what has been written
+    /// so far. `None` unless it is cut in two, and there is something to cut.
     pub(super) fn new<T: Real>(
         axes: &Axes,
+        index: usize,
         source: &dyn outcore_storage::Stored<IxDyn>,
         resources: Resources,
     ) -> Option<Self>
     where
         Complex<T>: Element,
     {
-        let &[place] = axes.transformed() else { return None };
+        let (place, is_first) = (axes.transformed()[index], index == 0);
         let (lens, layout) = (axes.lens(), source.layout());
-        let is_possible = source.has_runs() && !layout.is_empty();
+        let is_possible = (source.has_runs() || !is_first) && !layout.is_empty();
         let (one, other) = factors(lens[place]).filter(|_| is_possible)?;
         let (outer, inner) = (lens[..place].iter().product(), lens[place + 1..].iter().product());
+        let element = size_of::<Complex<T>>() as u64;
+        let transformed = axes.transformed().iter().map(|&place| lens[place]);
         Some(Self {
             lens: Lens { outer, one, other, inner },
             resources,
-            element: size_of::<Complex<T>>() as u64,
-            read: layout.element_bytes() as u64,
-            copies: source.copies(),
+            element,
+            read: if is_first { layout.element_bytes() as u64 } else { element },
+            copies: if is_first { source.copies() } else { 0 },
             offset: layout.offset(),
-            roots: roots_len::<T>(lens[place]),
+            tables: LaneCosts::new::<T>(resources).tables(transformed),
             gathered: gathered_len::<Complex<T>>,
             turn_bytes: turn_bytes::<Complex<T>>,
         })
@@ -172,10 +177,9 @@ impl LongRequest {
     }
 
     fn cost(&self, tile: u64, copies: u64, slots: usize, scratch: u64) -> u64 {
-        let Lens { one, other, .. } = self.lens;
         let threads = self.resources.threads.get() as u64;
-        let tables = cost(one).0 + cost(other).0 + self.roots;
-        let elements = tile.saturating_mul(copies).saturating_add(threads * scratch + tables);
+        let elements = tile.saturating_mul(copies);
+        let elements = elements.saturating_add(threads * scratch).saturating_add(self.tables);
         let bytes = tile.saturating_mul(self.read.max(self.element));
         let written = tile.saturating_mul(self.element);
         let staging = staging_bytes(self.copies, bytes, written, slots);
@@ -201,12 +205,17 @@ pub(crate) fn paged_rows(count: usize, bytes: u64, offset: u64, tallest: usize) 
 }
 
 impl Long {
-    /// Runs both passes.
+    pub(super) fn cuts(&self) -> &Cuts {
+        &self.blocks.cuts
+    }
+
+    /// Runs both passes. The first so many tiles of rows have been finished by an earlier run.
     pub(super) fn run<T: Real, D: Dimension>(
         &self,
         run: &mut Run<'_, '_>,
         lanes: &Lanes<T>,
         threads: usize,
+        finished: usize,
         (source, scratch, sink): Arrays<'_, T, D>,
     ) -> Result<()>
     where
@@ -215,11 +224,13 @@ impl Long {
         let Lens { outer, one, other, inner } = self.lens;
         let fft = lanes.four_step().expect("a lane that is cut in two");
         let cuts = &self.blocks.cuts;
-        run.go_on_from(repeated(run.mark(), cuts, Home::Scratch));
+        // Each pass needs what is in the array that it does not write.
+        let both = || scratch.sync().and_then(|()| sink.sync());
         let shape = [outer, one, other * inner];
-        let (source, scratch) = (InShape::new(source, &shape), InShape::new(scratch, &shape));
-        let sink = InShape::new(sink, &[outer, other, one * inner]);
-        let between = Between::new(&scratch, cuts, run.mark().ahead);
+        let source = InShape::new(source, &shape);
+        let sink = InShape::new(sink, &[outer, other, one * inner]).synced_by(&both);
+        let scratch = InShape::new(scratch, &shape).synced_by(&both);
+        let between = Between::new(&scratch, cuts, finished);
         let gathered = gathered_len::<Complex<T>>;
         let scratch = LaneScratch::of_lens(threads, gathered(one, cuts.width), cost(one).1);
         let (source, slots): (&dyn Source<_, _>, _) = (&source, self.blocks.slots);
@@ -241,7 +252,7 @@ impl Long {
 }
 
 /// A source, a scratch array and a sink.
-type Arrays<'a, T, D> = (
+pub(super) type Arrays<'a, T, D> = (
     &'a dyn Source<Complex<T>, D>,
     &'a dyn Store<Complex<T>, D>,
     &'a dyn WriteShared<Complex<T>, D>,

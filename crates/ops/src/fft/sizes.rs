@@ -8,7 +8,8 @@ use std::collections::BTreeSet;
 use super::axes::{Axes, inner_len, layout};
 use super::between::RowTiles;
 use super::blocks::{BlockRequest, Blocks};
-use super::long::{Long, LongRequest};
+use super::chain::Stage;
+use super::long::LongRequest;
 use super::tiles::{TileRequest, Tiles};
 use crate::fourier::Real;
 use crate::lanes::{LaneCost, next_divided};
@@ -26,8 +27,8 @@ pub(crate) struct Sizes<'a> {
     pub(crate) element: u64,
     pub(crate) written: u64,
     pub(crate) in_place: bool,
-    /// What may be done with a lane that does not fit.
-    pub(crate) long: Option<LongRequest>,
+    /// What may be done with lanes that do not fit, along each of the transformed places.
+    pub(crate) long: Vec<Option<LongRequest>>,
     lanes: LaneCosts,
 }
 
@@ -38,13 +39,13 @@ pub(crate) enum Passes {
     Tiles(Vec<TilePass>),
     /// Columns, then rows, with blocks in between; rows begin at the place `split`.
     Blocks { blocks: Blocks, split: usize },
-    /// A single lane that is cut in two, through a scratch array; its plans, and the bytes that are kept.
-    Long(Box<(Long, Vec<PassPlan>, u64)>),
+    /// Stages of which at least one cuts a lane in two, through a scratch array.
+    Chain(Vec<Stage>),
 }
 
 impl Passes {
     pub(crate) fn is_long(&self) -> bool {
-        matches!(self, Self::Long(_))
+        matches!(self, Self::Chain(_))
     }
 }
 
@@ -101,7 +102,7 @@ impl<'a> Sizes<'a> {
     {
         let element = size_of::<Complex<T>>() as u64;
         let lanes = LaneCosts::new::<T>(resources);
-        let long = None;
+        let long = Vec::new();
         Self { axes, source, resources, element, written: element, in_place: false, long, lanes }
     }
 
@@ -121,22 +122,18 @@ impl<'a> Sizes<'a> {
                 (None, None) => {}
             }
         }
-        let (long, mut least) = (self.long.as_ref(), self.least());
-        if let Some(long) = long {
-            if let Some(long) = long.best(limit) {
-                return Ok(Passes::Long(Box::new(long)));
-            }
-            least = least.min(long.least());
+        if let Some(stages) = self.chain(limit) {
+            return Ok(Passes::Chain(stages));
         }
+        let least = self.least().min(self.least_chain());
         Err(refuse(&format!("{operation}{}", self.undivided()), least, self.resources))
     }
 
-    /// Says of a single lane that cannot be cut in two which length could.
+    /// Says of the first long lane that cannot be cut in two which length could.
     fn undivided(&self) -> String {
-        let &[place] = self.axes.transformed() else { return String::new() };
-        let len = self.axes.lens()[place];
-        let next = next_divided(len);
-        next.map_or_else(String::new, |next| {
+        let mut lens = self.axes.transformed().iter().map(|&place| self.axes.lens()[place]);
+        let next = lens.find_map(|len| Some((len, next_divided(len)?)));
+        next.map_or_else(String::new, |(len, next)| {
             format!(", of which length {len} cannot be cut in two, but {next} can,")
         })
     }
@@ -151,7 +148,7 @@ impl<'a> Sizes<'a> {
     }
 
     #[expect(clippy::redundant_closure_for_method_calls, reason = "a method is not general enough")]
-    fn least_of(&self, places: &[usize]) -> u64 {
+    pub(super) fn least_of(&self, places: &[usize]) -> u64 {
         self.tile_request(places, true, true, |request| request.least())
     }
 
@@ -168,14 +165,20 @@ impl<'a> Sizes<'a> {
         all.min_by(|one, other| duration(one).total_cmp(&duration(other)))
     }
 
-    fn tile_pass(&self, places: &[usize], first: bool, last: bool, limit: u64) -> Option<TilePass> {
+    pub(super) fn tile_pass(
+        &self,
+        places: &[usize],
+        first: bool,
+        last: bool,
+        limit: u64,
+    ) -> Option<TilePass> {
         let tiles = self.tile_request(places, first, last, |request| request.best(limit))?;
         Some(TilePass { places: places.to_vec(), tiles })
     }
 
     /// What a pass along some places asks of its tiles. All but the first read the array between the
     /// passes, and all but the last write it.
-    fn tile_request<R>(
+    pub(super) fn tile_request<R>(
         &self,
         places: &[usize],
         first: bool,
@@ -277,7 +280,7 @@ impl<'a> Sizes<'a> {
             Passes::Blocks { blocks, split } => self.blocks(*split, |request| {
                 (request.plans(blocks), request.kept_bytes(&blocks.cuts))
             }),
-            Passes::Long(long) => (long.1.clone(), long.2),
+            Passes::Chain(stages) => self.chain_plans(stages),
         }
     }
 }

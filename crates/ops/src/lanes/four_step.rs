@@ -64,9 +64,11 @@ pub(crate) fn next_divided_reals(len: usize) -> Option<usize> {
 
 /// The first fast length from one on that can be cut in two, unless that one is short.
 fn fast_divided(len: usize) -> Option<usize> {
+    if len <= LONGEST {
+        return None;
+    }
     let fast = std::iter::successors(Some(next_fast_len(len)), |n| Some(next_fast_len(n + 1)));
-    let divided = fast.take_while(|&len| len <= LONGEST * LONGEST);
-    divided.filter(|_| len > LONGEST).find(|&len| factors(len).is_some())
+    fast.take_while(|&len| len <= LONGEST * LONGEST).find(|&len| factors(len).is_some())
 }
 
 /// The transform of a lane of length N1 N2.

@@ -640,6 +640,31 @@ fn what_a_lazy_source_leaves_out_is_not_counted() {
 }
 
 #[test]
+fn each_stage_moves_the_bytes_of_its_plan() {
+    for (shape, passes) in [([2, LONG], 3), ([LONG, 2], 3)] {
+        let field = noisy_reals::<f32>(&shape, Order::C, 16);
+        for budget in [1 << 20, 3 << 20] {
+            let counted = Counting::new(&field);
+            let source = lazy(&counted).map(f32::to_complex);
+            let plan = fftn(&source, &[0, 1]).plan::<f32>(resources(budget, 2)).unwrap();
+            assert_eq!(plan.plan().passes.len(), passes, "{plan}");
+            let (mut scratch, mut sink) =
+                (zeros::<C32>(&shape, Order::C), zeros::<C32>(&shape, Order::C));
+            run(plan.plan(), |control| {
+                plan.run_with_scratch(&source, &mut scratch, &mut sink, control)
+            });
+            let all = 2 * LONG as u64 * 8;
+            let between = all - plan.plan().kept_bytes;
+            assert_eq!((counted.times().0, sink.times()), (Some(1), (Some(1), Some(2))));
+            assert_eq!(scratch.bytes(), (between, between));
+            assert_eq!(all / 2 + between + all, plan.plan().bytes_read());
+            assert_eq!(2 * all + between, plan.plan().bytes_written());
+            assert_eq!((plan.plan().scratch_bytes, plan.plan().output_bytes), (all, all));
+        }
+    }
+}
+
+#[test]
 fn a_lane_longer_than_the_budget_is_read_and_written_twice() {
     let field = noisy_reals::<f32>(&[LONG], Order::C, 15);
     for budget in [1 << 20, 3 << 20, 7 << 20] {

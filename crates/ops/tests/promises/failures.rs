@@ -181,6 +181,14 @@ fn failures_of_transforms_along_any_axes_surface() {
         plan.run_through(source, between, sink, Control::new())
     });
     Through { name: "a long lane", field, made: vec![LONG], between: vec![LONG], run }.check();
+    let shape = [2, LONG];
+    let field = noisy::<f64>(&shape, Order::C, 3);
+    let plan = fftn(&field, &[0, 1]).plan::<f64>(Budget::new(1 << 20)).unwrap();
+    let run: Run<C64, C64> = Box::new(move |source, between, sink| {
+        plan.run_with_scratch(source, between, sink, Control::new())
+    });
+    let [made, between] = [shape.to_vec(), shape.to_vec()];
+    Through { name: "a chain", field, made, between, run }.check();
 }
 
 #[test]

@@ -673,6 +673,41 @@ fn a_long_real_lane_to_another_order_is_refused() {
     assert_eq!((scratch.bytes(), sink.bytes()), ((0, 0), (0, 0)));
 }
 
+/// More than a disk holds, and so planned alone. Of lanes that are as far apart as others are long a few
+/// fit whole sooner than rows of all of them.
+#[test]
+fn the_smallest_budget_of_several_long_lanes_is_sufficient_and_one_byte_less_is_not() {
+    let of_last =
+        |axis: usize| vec![format!("columns of axis {axis}"), format!("rows of axis {axis}")];
+    for (shape, axes, names) in [
+        (vec![64, 3 << 20], vec![0, 1], [vec!["columns".to_owned()], of_last(1)].concat()),
+        (vec![5, 7, 3 << 20], vec![0, 1, 2], [vec!["columns".to_owned()], of_last(2)].concat()),
+        (vec![1 << 21, 3 << 20, 2], vec![1], vec!["columns".to_owned(), "rows".to_owned()]),
+    ] {
+        let source = ImaginaryOfAny::new(&shape, Order::C, 4).unwrap();
+        let plan = |bytes| fftn(&source, &axes).plan::<f32>(resources(bytes, 2));
+        let least = needed(plan);
+        assert!(least < 2 << 20, "{least}");
+        for budget in [least, least + 1, 2 * least, 10 * least] {
+            let plan = plan(budget).unwrap();
+            assert!(plan.plan().memory() <= budget, "{plan}");
+            assert_eq!(crate::support::names(plan.plan()), names);
+            assert_eq!(plan.plan().scratch_bytes, plan.plan().output_bytes);
+        }
+        let text = sentence(&plan(least - 1).unwrap_err());
+        assert!(text.contains(&format!("({least} bytes)")), "{text}");
+        // There is no room for it in place, nor beside a real part.
+        for request in [fftn(&source, &axes).in_place(), fftn(&source, &axes).real_part()] {
+            let text = sentence(&request.plan::<f32>(resources(10 * least, 2)).unwrap_err());
+            assert!(text.contains("needs at least"), "{text}");
+        }
+    }
+    // A prime number, and a lane that can be cut.
+    let source = ImaginaryOfAny::new(&[2_097_169, 1 << 21], Order::C, 8).unwrap();
+    let text = sentence(&fftn(&source, &[0, 1]).plan::<f32>(resources(1 << 20, 2)).unwrap_err());
+    assert!(text.contains("length 2097169 cannot be cut in two, but 2099520 can"), "{text}");
+}
+
 /// A lane that is cut in two is written in the order of the file, which must be that of the plan.
 #[test]
 fn a_long_lane_to_another_order_is_refused() {

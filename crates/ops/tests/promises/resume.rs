@@ -9,9 +9,9 @@ use crate::support::{
 use ndarray::{Array, Array2, ArrayD, ArrayView, ArrayViewMut, Dimension, Ix2, IxDyn};
 use num_complex::Complex;
 use outcore_ops::{
-    ArgExtremum, Budget, Control, CumExtremum, CumSum, Error, FftPlan, IrfftPlan, Plan, Report,
-    RfftPlan, SinkExt, Trigonometric, Variance, dct, fft, fft2, fftconvolve, fftn, ifftn, irfft,
-    irfftn, lazy, map_tiles, quantile, reduce, rfft, rfftn, scan, spectral_filter, store,
+    ArgExtremum, Budget, Control, CumExtremum, CumSum, Error, FftPlan, Plan, Report, SinkExt,
+    Trigonometric, Variance, dct, fft, fft2, fftconvolve, fftn, ifftn, irfft, irfftn, lazy,
+    map_tiles, quantile, reduce, rfft, rfftn, scan, spectral_filter, store,
 };
 use outcore_storage::{
     Element, ErrorKind, FileArrayMut, FileInfo, Journal, Layout, Options, Order, Output, Runs,
@@ -582,54 +582,51 @@ fn cosine_transforms_go_on() {
 fn lanes_longer_than_the_budget_go_on() {
     let source = noisy::<f32>(&[LONG], Order::C, 19);
     let request = fft(&source, 0);
-    // The array between the passes is in scratch, or a part of it is in memory.
-    for kept in [false, true] {
-        let plans = (4..40).filter_map(|n| request.plan::<f32>(resources(n << 18, 2)).ok());
-        let wished = |plan: &FftPlan<f32, IxDyn>| {
-            plan.plan().scratch_bytes > 0 && (plan.plan().kept_bytes > 0) == kept
-        };
-        let plan = plans.into_iter().find(wished).expect("such a plan");
+    let plan = request.plan::<f32>(resources(1 << 20, 2)).unwrap();
+    assert!(plan.plan().scratch_bytes > 0);
+    let run = |sink: &mut Dying<Complex<f32>, IxDyn>, control: Control<'_>| {
+        let mut scratch = beside::<_, Complex<f32>>(sink, &[LONG])?;
+        plan.run_through(&source, &mut scratch, sink, control)
+    };
+    Case { name: "a long lane", shape: IxDyn(&[LONG]), run: &run }.survives_some(6, 4);
+}
+
+/// A stage reads what the one before it has written, which is there or has been overwritten.
+#[test]
+fn chains_of_stages_go_on() {
+    for shape in [[2, LONG], [LONG, 2]] {
+        let source = noisy::<f32>(&shape, Order::C, 20);
+        let plan = fftn(&source, &[0, 1]).plan::<f32>(resources(1 << 20, 2)).unwrap();
+        assert_eq!(plan.plan().passes.len(), 3);
         let run = |sink: &mut Dying<Complex<f32>, IxDyn>, control: Control<'_>| {
-            let mut scratch = beside::<_, Complex<f32>>(sink, &[LONG])?;
-            plan.run_through(&source, &mut scratch, sink, control)
+            let mut scratch = beside::<_, Complex<f32>>(sink, &shape)?;
+            plan.run_with_scratch(&source, &mut scratch, sink, control)
         };
-        let case = Case { name: "a long lane", shape: IxDyn(&[LONG]), run: &run };
-        case.survives_some(6, if kept { 0 } else { 4 });
+        let case = Case { name: "a chain", shape: IxDyn(&shape), run: &run };
+        case.survives_some(3, 1);
+        case.rests();
     }
 }
 
 #[test]
 fn real_lanes_longer_than_the_budget_go_on() {
     let source = noisy_reals::<f32>(&[LONG_REALS], Order::C, 20);
-    let request = rfft(&source, 0);
-    for kept in [false, true] {
-        let plans = (4..96).filter_map(|n| request.plan::<f32>(resources(n << 18, 2)).ok());
-        let wished = |plan: &RfftPlan<f32, IxDyn>| {
-            plan.plan().scratch_bytes > 0 && (plan.plan().kept_bytes > 0) == kept
-        };
-        let plan = plans.into_iter().find(wished).expect("such a plan");
-        let run = |sink: &mut Dying<Complex<f32>, IxDyn>, control: Control<'_>| {
-            let mut scratch = beside::<_, Complex<f32>>(sink, plan.scratch_shape().slice())?;
-            plan.run_through(&source, &mut scratch, sink, control)
-        };
-        let case = Case { name: "a long real lane", shape: IxDyn(plan.shape()), run: &run };
-        case.survives_some(6, if kept { 0 } else { 4 });
-    }
+    let plan = rfft(&source, 0).plan::<f32>(resources(1 << 20, 2)).unwrap();
+    assert!(plan.plan().scratch_bytes > 0);
+    let run = |sink: &mut Dying<Complex<f32>, IxDyn>, control: Control<'_>| {
+        let mut scratch = beside::<_, Complex<f32>>(sink, plan.scratch_shape().slice())?;
+        plan.run_through(&source, &mut scratch, sink, control)
+    };
+    Case { name: "a long real lane", shape: IxDyn(plan.shape()), run: &run }.survives_some(3, 2);
     let spectrum = noisy::<f32>(&[LONG + 1], Order::C, 21);
-    let request = irfft(&spectrum, 0, LONG_REALS);
-    for kept in [false, true] {
-        let plans = (4..96).filter_map(|n| request.plan::<f32>(resources(n << 18, 2)).ok());
-        let wished = |plan: &IrfftPlan<f32, IxDyn>| {
-            plan.plan().scratch_bytes > 0 && (plan.plan().kept_bytes > 0) == kept
-        };
-        let plan = plans.into_iter().find(wished).expect("such a plan");
-        let run = |sink: &mut Dying<f32, IxDyn>, control: Control<'_>| {
-            let mut scratch = beside::<_, Complex<f32>>(sink, &[LONG + 1])?;
-            plan.run_through(&spectrum, &mut scratch, sink, control)
-        };
-        let case = Case { name: "half of a long spectrum", shape: IxDyn(&[LONG_REALS]), run: &run };
-        case.survives_some(6, if kept { 0 } else { 4 });
-    }
+    let plan = irfft(&spectrum, 0, LONG_REALS).plan::<f32>(resources(1 << 20, 2)).unwrap();
+    assert!(plan.plan().scratch_bytes > 0);
+    let run = |sink: &mut Dying<f32, IxDyn>, control: Control<'_>| {
+        let mut scratch = beside::<_, Complex<f32>>(sink, &[LONG + 1])?;
+        plan.run_through(&spectrum, &mut scratch, sink, control)
+    };
+    let shape = IxDyn(&[LONG_REALS]);
+    Case { name: "half of a long spectrum", shape, run: &run }.survives_some(3, 2);
 }
 
 #[test]

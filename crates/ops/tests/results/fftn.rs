@@ -317,6 +317,78 @@ fn lanes_longer_than_the_budget_have_the_same_bits() {
     }
 }
 
+/// A lane longer than the budget and other axes, before and after it in the order of the file: axes are
+/// transformed in the same order as with memory for all of it.
+#[test]
+fn lanes_longer_than_the_budget_and_other_axes_have_the_same_bits() {
+    let folder = folder().unwrap();
+    let len = 1024 * 1025;
+    for (shape, axes, order, passes) in [
+        (vec![3, len], vec![0, 1], Order::C, 3),
+        (vec![2, len, 3], vec![1, 2], Order::C, 3),
+        (vec![2, len, 3], vec![2, 1, 0], Order::C, 4),
+        (vec![2, 3, len], vec![0, 1, 2], Order::F, 3),
+    ] {
+        let shape = IxDyn(&shape);
+        let field = noisy::<f32>(shape.slice(), order, 10);
+        let mut expected = field.clone();
+        let request = |source| fftn(source, &axes).norm(Norm::Ortho);
+        let whole = request(&field).plan::<f32>(resources(1 << 30, 2)).unwrap();
+        assert_eq!(whole.plan().passes.len(), 1);
+        whole.run(&field, &mut expected, Control::new()).unwrap();
+
+        let options = Options::new().order(order);
+        let file = || -> FileArrayMut<Complex<f32>, IxDyn> {
+            options.scratch(folder.path(), shape.clone()).unwrap()
+        };
+        let (mut source, mut scratch, mut sink) = (file(), file(), file());
+        source.write_window(Window::whole(shape.clone()), &field).unwrap();
+        let least = needed(|bytes| fftn(&source, &axes).plan::<f32>(resources(bytes, 2)));
+        assert!(least < 1 << 20, "{least}");
+        for (budget, threads) in [(least, 2), (6 << 20, 1)] {
+            let request = fftn(&source, &axes).norm(Norm::Ortho);
+            let plan = request.plan::<f32>(resources(budget, threads)).unwrap();
+            assert_eq!(plan.plan().passes.len(), passes, "{plan}");
+            assert!(plan.plan().memory() <= budget, "{plan}");
+            let run =
+                plan.run_with_scratch(&source, &mut scratch, &mut sink, Control::new()).unwrap();
+            assert_eq!(run.bytes_read(), plan.plan().bytes_read(), "{plan}");
+            assert_eq!(run.bytes_written(), plan.plan().bytes_written(), "{plan}");
+            assert!(sink.read().unwrap() == expected, "{plan}");
+            // Without an output that is read back, or a scratch array, it is refused.
+            let run = plan.run_through(&source, &mut scratch, &mut sink, Control::new());
+            assert!(run.unwrap_err().to_string().contains("read back"));
+            let run = plan.run(&source, &mut sink, Control::new());
+            assert!(run.unwrap_err().to_string().contains("scratch array"));
+        }
+    }
+}
+
+/// A source without runs will do where another axis comes first; source and sink may be moved; and what
+/// needs no scratch array needs none.
+#[test]
+fn chains_read_other_sources() {
+    let shape = [3, 1024 * 1025];
+    let field = noisy::<f32>(&[3, 1024 * 1024], Order::C, 11);
+    let source = lazy(&field).resize(IxDyn(&shape)).unwrap().ifftshift(&[0, 1]).unwrap();
+    let run = |budget| {
+        let plan = fftn(&source, &[0, 1]).plan::<f32>(resources(budget, 2)).unwrap();
+        let mut spectrum = zeros::<f32>(&shape, Order::C);
+        let mut scratch = zeros::<f32>(if budget > 1 << 24 { &[0, 0] } else { &shape }, Order::C);
+        let mut sink = Rolled::ifftshift(&mut spectrum, &[0, 1]).unwrap();
+        plan.run_with_scratch(&source, &mut scratch, &mut sink, Control::new()).unwrap();
+        (spectrum, plan.plan().passes.len())
+    };
+    let (expected, one) = run(1 << 30);
+    let (found, three) = run(2 << 20);
+    assert_eq!((one, three), (1, 3));
+    assert!(found == expected);
+    // The lane comes first, and has no runs.
+    let source = lazy(&field).resize(IxDyn(&shape)).unwrap().permuted_axes(&[1, 0]).unwrap();
+    assert!(fftn(&source, &[1]).plan::<f32>(resources(64 << 20, 2)).is_ok());
+    assert!(fftn(&source, &[0]).plan::<f32>(resources(2 << 20, 2)).is_err());
+}
+
 /// Both are moved on their way, by the plan for what is not.
 #[test]
 fn long_lanes_are_moved_on_their_way() {
