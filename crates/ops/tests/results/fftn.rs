@@ -324,10 +324,9 @@ fn lanes_longer_than_the_budget_and_other_axes_have_the_same_bits() {
     let folder = folder().unwrap();
     let len = 1024 * 1025;
     for (shape, axes, order, passes) in [
-        (vec![3, len], vec![0, 1], Order::C, 3),
-        (vec![2, len, 3], vec![1, 2], Order::C, 3),
-        (vec![2, len, 3], vec![2, 1, 0], Order::C, 4),
-        (vec![2, 3, len], vec![0, 1, 2], Order::F, 3),
+        (vec![2, len, 2], vec![1, 2], Order::C, 3),
+        (vec![2, len, 2], vec![2, 1, 0], Order::C, 4),
+        (vec![2, 2, len], vec![0, 1, 2], Order::F, 3),
     ] {
         let shape = IxDyn(&shape);
         let field = noisy::<f32>(shape.slice(), order, 10);

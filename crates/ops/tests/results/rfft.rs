@@ -180,7 +180,6 @@ where
 #[test]
 fn long_lanes_are_as_accurate_as_promised() {
     long_lane::<f32>(LONG_REALS);
-    long_lane::<f64>(3 << 20);
     // Halves of odd length with large prime factors.
     long_lane::<f32>(2 * 1031 * 1033);
     // Rows that are far longer than columns.
@@ -233,7 +232,6 @@ where
 
 #[test]
 fn lanes_longer_than_the_budget_have_the_same_bits() {
-    same_bits::<f32>(&[LONG_REALS], 0, Order::C, Norm::Backward);
     same_bits::<f64>(&[2, LONG_REALS], 1, Order::C, Norm::Ortho);
     same_bits::<f32>(&[2 * 1025 * 1026, 1, 2], 0, Order::F, Norm::Forward);
 }
@@ -275,7 +273,6 @@ where
 
 #[test]
 fn lanes_longer_than_the_budget_come_back_with_the_same_bits() {
-    same_bits_back::<f32>(&[LONG_REALS], 0, Order::C, Norm::Backward);
     same_bits_back::<f64>(&[2, LONG_REALS], 1, Order::C, Norm::Ortho);
     same_bits_back::<f32>(&[2 * 1025 * 1026, 1, 2], 0, Order::F, Norm::Forward);
 }
