@@ -66,6 +66,8 @@ pub struct Control<'a> {
     cancelled: Option<&'a AtomicBool>,
     journal: Option<&'a mut Journal>,
     progress: Option<Progress>,
+    /// What one pass writes and another reads: durable with any mark that is.
+    arrays: Vec<&'a dyn Durable>,
 }
 
 impl<'a> Control<'a> {
@@ -114,6 +116,13 @@ impl<'a> Control<'a> {
         self
     }
 
+    /// Of passes that write one array and read another, which an earlier one has written: a mark is durable
+    /// when both are.
+    pub(crate) fn over(mut self, arrays: [&'a dyn Durable; 2]) -> Self {
+        self.arrays = arrays.to_vec();
+        self
+    }
+
     /// Where an earlier run stopped.
     pub(crate) fn mark(&self) -> Option<Mark> {
         self.journal.as_ref()?.mark()
@@ -150,7 +159,7 @@ impl<'a> Control<'a> {
         if let Some(journal) = journal.filter(|_| pass.written().is_some()) {
             let durable = at_rest || journal.is_durable_due();
             if durable {
-                sync(pass, journal)?;
+                sync(pass, &self.arrays, journal)?;
             }
             let mark = Mark { at_rest, ..mark };
             let recorded = journal.record(mark, durable, since, &mut |to| pass.save(to));
@@ -171,7 +180,7 @@ impl<'a> Control<'a> {
         }
         let (durable, since) = (journal.is_durable(), Instant::now());
         if durable {
-            sync(pass, journal)?;
+            sync(pass, &self.arrays, journal)?;
         }
         if let Err(error) = journal.record(next, durable, since, &mut |_| Ok(())) {
             tracing::warn!("{error}; the run goes on, and could not be resumed");
@@ -201,10 +210,11 @@ impl<'a> Control<'a> {
     }
 }
 
-/// Makes durable what a pass has written. A sync that fails is not tried again, and what was recorded in
-/// the belief that it would not is taken back.
-fn sync(pass: &dyn Resume, journal: &mut Journal) -> Result<()> {
-    pass.written().map_or(Ok(()), Durable::sync).inspect_err(|_| {
+/// Makes durable what a pass has written, and what it has read of what others have. A sync that fails is not
+/// tried again, and what was recorded in the belief that it would not is taken back.
+fn sync(pass: &dyn Resume, arrays: &[&dyn Durable], journal: &mut Journal) -> Result<()> {
+    let mut all = arrays.iter().copied().chain(pass.written().filter(|_| arrays.is_empty()));
+    all.try_for_each(Durable::sync).inspect_err(|_| {
         // Of two errors the first one says more.
         let _ = journal.sync_failed();
     })

@@ -412,8 +412,11 @@ where
             return self.run_passes(source, &sink, &sink, Home::Sink, control);
         };
         self.check(&[&scratch.shape()])?;
+        let scratch = Shared::new(scratch);
+        let written: [&dyn WriteShared<_, _>; 2] = [&scratch, &sink];
+        let control = control.over([&written[0], &written[1]]);
         let mut run = Run::new(&self.plan, control)?;
-        self.run_chain(&mut run, stages, (source, &Shared::new(scratch), &sink), Some(&sink))?;
+        self.run_chain(&mut run, stages, (source, &scratch, &sink), Some(&sink))?;
         Ok(run.finish())
     }
 
@@ -447,6 +450,9 @@ where
         home: Home,
         control: Control<'_>,
     ) -> Result<Report> {
+        let written: [&dyn WriteShared<_, _>; 2] = [between, sink];
+        let through = home == Home::Scratch;
+        let control = if through { control.over([&written[0], &written[1]]) } else { control };
         let mut run = Run::new(&self.plan, control)?;
         match &self.passes {
             Passes::Tiles(passes) => {

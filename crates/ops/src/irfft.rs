@@ -559,7 +559,8 @@ where
         sink: &dyn WriteShared<T, D>,
         control: Control<'_>,
     ) -> Result<Report> {
-        let mut run = Run::new(&self.plan, control)?;
+        let (first, last): (&dyn WriteShared<_, _>, _) = (scratch, sink);
+        let mut run = Run::new(&self.plan, control.over([&first, &last]))?;
         match &self.way {
             Way::Tiles { first, before, tiles } => {
                 let last = self.plan.passes.len() - 1;

@@ -568,10 +568,10 @@ where
         check_shape(sink.shape().slice(), self.made.slice())?;
         self.axes.check_runs(&self.plan.operation, source)?;
         self.axes.check_runs(&self.plan.operation, sink)?;
-        let mut run = Run::new(&self.plan, control)?;
-        let arrays: (_, &dyn Store<_, _>, &dyn WriteShared<_, _>) =
-            (source as &dyn Source<_, _>, &Shared::new(scratch), &Shared::new(sink));
-        long.run(&mut run, self.scale, self.threads(), arrays)?;
+        let (scratch, sink) = (Shared::new(scratch), Shared::new(sink));
+        let written: [&dyn WriteShared<_, _>; 2] = [&scratch, &sink];
+        let mut run = Run::new(&self.plan, control.over([&written[0], &written[1]]))?;
+        long.run(&mut run, self.scale, self.threads(), (source, &scratch, &sink))?;
         Ok(run.finish())
     }
 

@@ -12,8 +12,6 @@ pub(crate) struct InShape<'a, S: ?Sized, D> {
     layout: Layout<IxDyn>,
     /// The elements between what belongs to neighbours along the first axis.
     gap: usize,
-    /// What is synced, if it is not this array alone.
-    synced_by: Option<&'a (dyn Fn() -> Result<()> + Sync)>,
     dimension: PhantomData<fn(D)>,
 }
 
@@ -29,16 +27,11 @@ impl<'a, S: Stored<D> + ?Sized, D: Dimension> InShape<'a, S, D> {
         let of = array.layout();
         let layout = Layout::new(IxDyn(shape), Order::C, of.element_bytes(), of.offset());
         let layout = layout.expect("an array with as many elements exists");
-        Self { array, layout, gap, synced_by: None, dimension: PhantomData }
+        Self { array, layout, gap, dimension: PhantomData }
     }
 
     fn runs(&self, window: &Window<IxDyn>) -> Runs {
         self.layout.runs(window).later(window.origin[0] * self.gap)
-    }
-
-    /// With another way to make durable what has been written.
-    pub(super) fn synced_by(self, sync: &'a (dyn Fn() -> Result<()> + Sync)) -> Self {
-        Self { synced_by: Some(sync), ..self }
     }
 }
 
@@ -100,6 +93,6 @@ where
     }
 
     fn sync(&self) -> Result<()> {
-        self.synced_by.map_or_else(|| self.array.sync(), |sync| sync())
+        self.array.sync()
     }
 }

@@ -224,12 +224,10 @@ impl Long {
         let Lens { outer, one, other, inner } = self.lens;
         let fft = lanes.four_step().expect("a lane that is cut in two");
         let cuts = &self.blocks.cuts;
-        // Each pass needs what is in the array that it does not write.
-        let both = || scratch.sync().and_then(|()| sink.sync());
         let shape = [outer, one, other * inner];
         let source = InShape::new(source, &shape);
-        let sink = InShape::new(sink, &[outer, other, one * inner]).synced_by(&both);
-        let scratch = InShape::new(scratch, &shape).synced_by(&both);
+        let sink = InShape::new(sink, &[outer, other, one * inner]);
+        let scratch = InShape::new(scratch, &shape);
         let between = Between::new(&scratch, cuts, finished);
         let gathered = gathered_len::<Complex<T>>;
         let scratch = LaneScratch::of_lens(threads, gathered(one, cuts.width), cost(one).1);

@@ -504,7 +504,9 @@ where
                     sink: &Grouped::new(&sink, &sets.3),
                     home: Home::Scratch,
                 };
-                let mut run = Run::new(&self.plan, control)?;
+                let (first, last): (&dyn WriteShared<_, _>, &dyn WriteShared<_, _>) =
+                    (&scratch, &sink);
+                let mut run = Run::new(&self.plan, control.over([&first, &last]))?;
                 self.engine.multiply_blocks(&mut run, (blocks, *split), &arrays, None)?;
                 Ok(run.finish())
             }

@@ -205,6 +205,9 @@ where
         home: Home,
         control: Control<'_>,
     ) -> Result<Report> {
+        let (first, last): (&dyn WriteShared<_, _>, _) = (between, sink);
+        let through = home == Home::Scratch;
+        let control = if through { control.over([&first, &last]) } else { control };
         let mut run = Run::new(&self.plan, control)?;
         let axes = &self.engine.axes;
         match &self.passes {

@@ -629,6 +629,62 @@ fn real_lanes_longer_than_the_budget_go_on() {
     Case { name: "half of a long spectrum", shape, run: &run }.survives_some(3, 2);
 }
 
+/// Stops in the last pass, of which marks are durable: so must be what it reads of the passes before it.
+fn syncs_its_scratch<T: Element>(
+    shape: &[usize],
+    run: &Operation<'_, T, IxDyn>,
+    syncs: &AtomicUsize,
+) {
+    let case = Case { name: "through scratch", shape: IxDyn(shape), run };
+    let folder = quick_folder();
+    let pace = (Duration::MAX, Duration::MAX);
+    let (mut sink, mut journal) = case.begin(&folder.path().join("out.npy"), usize::MAX, pace);
+    let stop = Arc::clone(&sink.written);
+    let control = Control::new().cancelled_by(&stop).journal(&mut journal);
+    assert!(matches!(run(&mut sink, control), Err(Error::Cancelled)));
+    assert_eq!(syncs.load(Ordering::Relaxed), 1);
+}
+
+#[test]
+fn a_durable_mark_holds_for_the_scratch_array_too() {
+    let syncs = AtomicUsize::new(0);
+    let zeros = |shape: &[usize]| Faulty::new(ArrayD::<C64>::zeros(IxDyn(shape)));
+    let shape = [40, 60];
+    let source = noisy::<f64>(&shape, Order::C, 22);
+    let request = ifftn(&source, &[0, 1]).real_part();
+    let plan = wished(|of| request.plan::<f64>(of), 2, |plan| plan.plan().scratch_bytes > 0);
+    let run = |sink: &mut Dying<f64, IxDyn>, control: Control<'_>| {
+        let mut scratch = zeros(&shape);
+        let outcome =
+            plan.run_through(&source, &mut scratch, &mut sink.map_sink(|x: C64| x.re), control);
+        syncs.store(scratch.syncs(), Ordering::Relaxed);
+        outcome
+    };
+    syncs_its_scratch(&shape, &run, &syncs);
+
+    let request = irfftn(&source, &[0, 1], 118);
+    let plan = wished(|of| request.plan::<f64>(of), 2, |plan| plan.plan().scratch_bytes > 0);
+    let run = |sink: &mut Dying<f64, IxDyn>, control: Control<'_>| {
+        let mut scratch = zeros(&shape);
+        let outcome = plan.run_through(&source, &mut scratch, sink, control);
+        syncs.store(scratch.syncs(), Ordering::Relaxed);
+        outcome
+    };
+    syncs_its_scratch(&[40, 118], &run, &syncs);
+
+    let reals = source.map(|x| x.re);
+    let response = |_: &[f64]| C64::new(0.5, 0.0);
+    let filter = |of| spectral_filter(&reals, response).plan::<f64>(of);
+    let plan = wished(filter, 2, |plan| plan.plan().scratch_bytes > 0);
+    let run = |sink: &mut Dying<f64, IxDyn>, control: Control<'_>| {
+        let mut scratch = zeros(plan.scratch_shape().slice());
+        let outcome = plan.run_through(&reals, &mut scratch, sink, control);
+        syncs.store(scratch.syncs(), Ordering::Relaxed);
+        outcome
+    };
+    syncs_its_scratch(&shape, &run, &syncs);
+}
+
 #[test]
 fn filters_and_convolutions_go_on_in_any_pass() {
     let response = |f: &[f64]| C64::new((f[0] * 3.0 + f[1]).cos(), 0.0);
