@@ -27,9 +27,10 @@ use crate::{Error, Resources, Result};
 /// the vector of frequencies in cycles per sample.
 ///
 /// With N the length of the longest axis, ring b has all elements of the whole spectrum whose |f| N rounds to
-/// b (a half away from zero), so that it is as wide as one element of the longest axis. There are `N / 2 + 1`
-/// of them, up to half a cycle per sample; what is farther, in the corners, is in none. Ring 0 is frequency 0
-/// alone. Of real numbers one half of the spectrum is computed, and its elements count twice.
+/// b (a half, to within the rounding of |f|, away from zero), so that it is as wide as one element of the
+/// longest axis. There are `N / 2 + 1` of them, up to half a cycle per sample; what is farther, in the corners,
+/// is in none. Ring 0 is frequency 0 alone. Of real numbers one half of the spectrum is computed, and its
+/// elements count twice.
 ///
 /// Elements: `f32`, `f64` or complex. The result is in double precision.
 ///

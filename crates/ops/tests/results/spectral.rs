@@ -349,6 +349,21 @@ fn rings(power: &ArrayD<f64>) -> (Vec<f64>, Vec<f64>, Vec<u64>) {
     ((0..=longest / 2).map(|ring| float(ring) / float(longest)).collect(), means, counts)
 }
 
+#[test]
+fn halves_between_two_rings_are_in_the_farther_one() {
+    // |f| 24 is the root of 9 k1^2 + 4 k2^2, halved: 12.5 at (5, 10), though not if it is rounded on the way.
+    let (found, _) = radial(&ArrayD::<f64>::zeros(IxDyn(&[16, 24])), resources(ROOMY, 1));
+    let mut counts = vec![0; 13];
+    for (k1, k2) in (-8_i64..8).flat_map(|k1| (-12_i64..12).map(move |k2| (k1, k2))) {
+        let twice = (9 * k1 * k1 + 4 * k2 * k2).isqrt();
+        let ring = usize::try_from((twice + 1) / 2).unwrap();
+        if let Some(count) = counts.get_mut(ring) {
+            *count += 1;
+        }
+    }
+    assert_eq!(found.counts, counts);
+}
+
 fn check_spectra<A: Kind + ToComplex<Real = A::Part>>(case: &FilterCase)
 where
     Complex<A::Part>: Element,
