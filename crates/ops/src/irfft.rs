@@ -18,7 +18,7 @@ use self::rows::RealRows;
 use crate::control::Control;
 use crate::fft::axes::{Axes, inner_len};
 use crate::fft::between::{Between, RowTiles, Store};
-use crate::fft::blocks::{BlockRequest, Blocks};
+use crate::fft::blocks::{BlockRequest, Blocks, Matrices};
 use crate::fft::passes::{Columns, Transforms};
 use crate::fft::reals::undivided;
 use crate::fft::sizes::{LaneCosts, product, total};
@@ -244,8 +244,8 @@ impl<D: Dimension> Planning<'_, D> {
     {
         let request = LongRequest::<T>::new(self.axes, self.source, self.len, self.resources);
         let best = request.as_ref().and_then(|request| request.best(usable(self.resources)));
-        if let Some((long, plans, kept)) = best {
-            return Ok((Way::Long(Box::new(long)), plans, kept));
+        if let Some((long, plans)) = best {
+            return Ok((Way::Long(Box::new(long)), plans, 0));
         }
         let least = request.map_or(whole, |request| request.least().min(whole));
         let reason = undivided(self.axes, self.source, self.place, self.len);
@@ -441,13 +441,7 @@ impl Splitting<'_> {
     fn of<R>(&self, then: impl FnOnce(&BlockRequest<'_>) -> R) -> R {
         let [matrices, rows, len] = self.costs.axes.third_lens(self.split);
         then(&BlockRequest {
-            matrices,
-            rows,
-            len,
-            pitch: len,
-            mirrored: false,
-            fixed: None,
-            element: self.costs.element,
+            of: Matrices::new(matrices, rows, len, self.costs.element),
             read: self.costs.read,
             output_bytes: self.output_bytes,
             columns_cost: &|width, slots| self.costs.columns(self.split, width, slots),

@@ -8,7 +8,7 @@
 
 mod long;
 mod packed;
-pub(crate) mod pairs;
+mod pairs;
 
 use ndarray::{Dimension, IxDyn};
 use num_complex::Complex;
@@ -22,7 +22,7 @@ use self::pairs::{PairRows, Pairs, pairs_cost};
 use crate::control::Control;
 use crate::fft::axes::{Axes, inner_len};
 use crate::fft::between::{Between, RowTiles, Store};
-use crate::fft::blocks::{BlockRequest, Blocks};
+use crate::fft::blocks::{BlockRequest, Blocks, Matrices};
 use crate::fft::passes::{Columns, Transforms};
 use crate::fft::reals::undivided;
 use crate::fft::sizes::{LaneCosts, product, total};
@@ -264,8 +264,8 @@ impl<D: Dimension> Planning<'_, D> {
     {
         let request = LongRequest::<T>::new(self.axes, self.source, self.len(), self.resources);
         let best = request.as_ref().and_then(|request| request.best(usable(self.resources)));
-        if let Some((long, plans, kept)) = best {
-            return Ok((Way::Long(Box::new(long)), plans, kept));
+        if let Some((long, plans)) = best {
+            return Ok((Way::Long(Box::new(long)), plans, 0));
         }
         let least = request.map_or(whole, |request| request.least().min(whole));
         let reason = undivided(self.axes, self.source, self.place, self.len());
@@ -347,13 +347,11 @@ impl<D: Dimension> Planning<'_, D> {
         let [matrices, rows, _] = self.axes.third_lens(split);
         let (len, pitch) = (costs.packed_len(), costs.half_len());
         let blocks = BlockRequest {
-            matrices,
-            rows,
-            len,
-            pitch,
-            mirrored: true,
-            fixed: None,
-            element: costs.element,
+            of: Matrices {
+                pitch,
+                mirrored: true,
+                ..Matrices::new(matrices, rows, len, costs.element)
+            },
             read: costs.read,
             output_bytes: self.made.bytes(),
             columns_cost: &|width, slots| costs.columns(matrices, rows, width, slots),
@@ -364,7 +362,7 @@ impl<D: Dimension> Planning<'_, D> {
             return Err(refuse(self.operation, least, self.resources));
         };
         let mut plans = blocks.plans(&best);
-        plans[1].tiles = matrices * pairs::count(best.cuts.rows);
+        plans[1].tiles = matrices * best.cuts.rows.pair_count();
         plans[1].slots = crate::plan::slots(plans[1].tiles);
         let thirds = thirds(self.axes, &packed.layout(), split);
         let columns = Grouped::new(&packed, &thirds);
@@ -452,8 +450,8 @@ impl PairCosts<'_> {
     }
 
     fn rows(&self, matrices: usize, rows: RowTiles) -> u64 {
-        let height = pairs::most_rows(rows);
-        let slots = crate::plan::slots(matrices * pairs::count(rows));
+        let height = rows.tallest_pair();
+        let slots = crate::plan::slots(matrices * rows.pair_count());
         let (packed, made) = (
             (height as u64).saturating_mul(self.packed_len() as u64),
             (height as u64).saturating_mul(self.half_len() as u64),
@@ -700,7 +698,7 @@ where
         })?;
         let mut axes = self.axes.lens()[split..].to_vec();
         *axes.last_mut().expect("the halved axis") = self.len().div_ceil(2);
-        let height = pairs::most_rows(cuts.rows);
+        let height = cuts.rows.tallest_pair();
         let pairs = self.pairs(&axes, height);
         let gathered = if cuts.rows.tallest() > 1 { height * cuts.len } else { 0 };
         let gathered = Mutex::new(vec![Complex::default(); gathered]);

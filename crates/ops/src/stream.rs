@@ -208,7 +208,7 @@ pub struct PassReport {
     pub bytes_written: u64,
     /// The time from beginning to end.
     pub elapsed: Duration,
-    /// The time spent reading.
+    /// The time spent reading, and on what threads do with what they have just read.
     pub reading: Duration,
     /// The time spent computing.
     pub computing: Duration,

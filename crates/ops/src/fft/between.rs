@@ -18,6 +18,7 @@
 //!
 //! The last row tiles may be kept in memory instead, as many as the budget leaves.
 
+mod mirrored;
 mod turned;
 
 pub(crate) use turned::{Turn, turn_bytes};

@@ -3,10 +3,10 @@
 use super::between::{Cuts, RowTiles};
 use crate::plan::{PassPlan, SLOTS, duration, greatest, slots};
 
-/// What two passes with blocks in between ask of their tiles: those of columns read the source, those of
-/// rows write the output.
-pub(crate) struct BlockRequest<'a> {
-    pub(crate) matrices: usize,
+/// What is cut.
+#[derive(Clone, Copy)]
+pub(crate) struct Matrices {
+    pub(crate) count: usize,
     /// The rows of a matrix, and their length.
     pub(crate) rows: usize,
     pub(crate) len: usize,
@@ -15,8 +15,21 @@ pub(crate) struct BlockRequest<'a> {
     pub(crate) mirrored: bool,
     /// The tiles of rows, if they are chosen already.
     pub(crate) fixed: Option<RowTiles>,
-    /// Bytes of an element in memory, and of one in the source.
+    /// Bytes of an element in memory.
     pub(crate) element: u64,
+}
+
+impl Matrices {
+    pub(crate) fn new(count: usize, rows: usize, len: usize, element: u64) -> Self {
+        Self { count, rows, len, pitch: len, mirrored: false, fixed: None, element }
+    }
+}
+
+/// What two passes with blocks in between ask of their tiles: those of columns read the source, those of
+/// rows write the output.
+pub(crate) struct BlockRequest<'a> {
+    pub(crate) of: Matrices,
+    /// Bytes of an element in the source.
     pub(crate) read: u64,
     pub(crate) output_bytes: u64,
     /// The memory of the pass over so many columns, so many tiles at a time.
@@ -24,15 +37,9 @@ pub(crate) struct BlockRequest<'a> {
     pub(crate) rows_cost: &'a dyn Fn(RowTiles) -> u64,
 }
 
-/// What a choice of blocks depends on; names are those of a [`BlockRequest`].
+/// What a choice of blocks depends on.
 pub(crate) struct Search<'a> {
-    pub(crate) matrices: usize,
-    pub(crate) rows: usize,
-    pub(crate) len: usize,
-    pub(crate) pitch: usize,
-    pub(crate) mirrored: bool,
-    pub(crate) fixed: Option<RowTiles>,
-    pub(crate) element: u64,
+    pub(crate) of: Matrices,
     pub(crate) columns_cost: &'a dyn Fn(usize, usize) -> u64,
     pub(crate) rows_cost: &'a dyn Fn(RowTiles) -> u64,
     /// The width of tiles of at most so many columns, for row tiles of a height.
@@ -67,10 +74,10 @@ impl Search<'_> {
         if self.least() > limit {
             return None;
         }
-        let most = ROWS_BYTES / (self.len as u64).saturating_mul(self.element).max(1);
-        let most = usize::try_from(most).map_or(self.rows, |most| most.clamp(1, self.rows));
+        let most = ROWS_BYTES / (self.of.len as u64).saturating_mul(self.of.element).max(1);
+        let most = usize::try_from(most).map_or(self.of.rows, |most| most.clamp(1, self.of.rows));
         let tallest = greatest(most, limit, |height| (self.rows_cost)(self.row_tiles(height)))?;
-        let heights = if let Some(fixed) = self.fixed {
+        let heights = if let Some(fixed) = self.of.fixed {
             halvings(fixed.height).take(1)
         } else {
             halvings(tallest).take(usize::MAX)
@@ -78,7 +85,7 @@ impl Search<'_> {
         let choices = heights.flat_map(|height| {
             (1..=SLOTS).flat_map(move |slots| {
                 let cost = |width| (self.columns_cost)((self.width)(width, height), slots);
-                let widest = greatest(self.len, limit, cost).unwrap_or(0);
+                let widest = greatest(self.of.len, limit, cost).unwrap_or(0);
                 halvings(widest).filter_map(move |width| {
                     let width = (self.width)(width, height);
                     self.choice(self.row_tiles(height), width, slots, limit)
@@ -90,32 +97,33 @@ impl Search<'_> {
 
     /// The memory of the smallest blocks; there are none of an array without elements.
     pub(crate) fn least(&self) -> u64 {
-        if self.matrices == 0 || self.rows == 0 || self.len == 0 {
+        if self.of.count == 0 || self.of.rows == 0 || self.of.len == 0 {
             return u64::MAX;
         }
         (self.rows_cost)(self.row_tiles(1)).max((self.columns_cost)((self.width)(1, 1), 1))
     }
 
     fn row_tiles(&self, height: usize) -> RowTiles {
-        let tiles = RowTiles { mirrored: self.mirrored, ..RowTiles::new(self.rows, height) };
-        self.fixed.unwrap_or(tiles)
+        let tiles = RowTiles { mirrored: self.of.mirrored, ..RowTiles::new(self.of.rows, height) };
+        self.of.fixed.unwrap_or(tiles)
     }
 
     /// `None` if it does not fit: of narrower tiles there may be more under way.
     fn choice(&self, rows: RowTiles, width: usize, slots: usize, limit: u64) -> Option<Blocks> {
         let mut memory = [(self.columns_cost)(width, slots), (self.rows_cost)(rows)];
-        let kept_cost = rows.tallest() as u64 * self.len as u64 * self.element + KEPT_TILE_BYTES;
-        let count = rows.len() * self.matrices;
+        let kept_cost =
+            rows.tallest() as u64 * self.of.len as u64 * self.of.element + KEPT_TILE_BYTES;
+        let count = rows.len() * self.of.count;
         let kept = limit.checked_sub(memory[0].max(memory[1]))? / kept_cost;
         let kept = usize::try_from(kept).map_or(count, |kept| kept.min(count));
         // Rows in memory are lost with the process: few are not worth repeating the first pass for. Tiles of
         // rows that are chosen already are as tall as there is memory.
-        let few = kept < count / WORTH_KEEPING || self.fixed.is_some();
+        let few = kept < count / WORTH_KEEPING || self.of.fixed.is_some();
         let kept = if few { 0 } else { kept };
         for memory in &mut memory {
             *memory += kept as u64 * kept_cost;
         }
-        let Self { matrices, len, pitch, .. } = *self;
+        let Matrices { count: matrices, len, pitch, .. } = self.of;
         let mirrored = false;
         let cuts = Cuts { matrices, rows, len, width, mirrored, pitch, kept_from: count - kept };
         let slots = slots.min(cuts.all_column_tiles());
@@ -135,15 +143,9 @@ impl BlockRequest<'_> {
     }
 
     fn search<R>(&self, then: impl FnOnce(&Search<'_>) -> R) -> R {
-        let Self { matrices, rows, len, pitch, mirrored, fixed, element, .. } = *self;
+        let len = self.of.len;
         then(&Search {
-            matrices,
-            rows,
-            len,
-            pitch,
-            mirrored,
-            fixed,
-            element,
+            of: self.of,
             columns_cost: self.columns_cost,
             rows_cost: self.rows_cost,
             width: &|most, height| even_width(len, most, height, self.read),
@@ -154,25 +156,25 @@ impl BlockRequest<'_> {
     fn duration(&self, cuts: &Cuts, slots: usize) -> f64 {
         let between = self.between(cuts);
         let (width, height) = (cuts.width as u64, cuts.rows.tallest() as u64);
-        let row_tile = height * cuts.len as u64 * self.element;
+        let row_tile = height * cuts.len as u64 * self.of.element;
         let columns =
-            [(self.source_bytes(), width * self.read), (between, width * height * self.element)];
+            [(self.source_bytes(), width * self.read), (between, width * height * self.of.element)];
         let rows = [(between, row_tile), (self.output_bytes, row_tile)];
         duration(columns, slots) + duration(rows, SLOTS)
     }
 
     fn source_bytes(&self) -> u64 {
-        (self.matrices * self.rows * self.len) as u64 * self.read
+        (self.of.count * self.of.rows * self.of.len) as u64 * self.read
     }
 
     /// The bytes that are written and read between the passes.
     fn between(&self, cuts: &Cuts) -> u64 {
-        cuts.stored_rows() as u64 * cuts.len as u64 * self.element
+        cuts.stored_rows() as u64 * cuts.len as u64 * self.of.element
     }
 
     /// The bytes that stay in memory between the passes.
     pub(crate) fn kept_bytes(&self, cuts: &Cuts) -> u64 {
-        cuts.kept_rows() as u64 * cuts.len as u64 * self.element
+        cuts.kept_rows() as u64 * cuts.len as u64 * self.of.element
     }
 
     /// The two passes, and what each costs.
@@ -180,7 +182,7 @@ impl BlockRequest<'_> {
         let Blocks { cuts, slots: column_slots, memory, .. } = blocks;
         let between = self.between(cuts);
         let height = cuts.rows.tallest();
-        let row_tile = (height * cuts.len) as u64 * self.element;
+        let row_tile = (height * cuts.len) as u64 * self.of.element;
         let (width, count) = (cuts.width as u64, cuts.all_row_tiles());
         let stored = |bytes| if between == 0 { 0 } else { bytes };
         let columns = PassPlan {
@@ -188,9 +190,9 @@ impl BlockRequest<'_> {
             tiles: cuts.all_column_tiles(),
             tile: vec![cuts.rows.count, cuts.width],
             slots: *column_slots,
-            tile_bytes: cuts.rows.count as u64 * width * self.element,
+            tile_bytes: cuts.rows.count as u64 * width * self.of.element,
             run_bytes_read: width * self.read,
-            run_bytes_written: stored(width * height as u64 * self.element),
+            run_bytes_written: stored(width * height as u64 * self.of.element),
             bytes_read: self.source_bytes(),
             bytes_written: between,
             memory: memory[0],
@@ -202,7 +204,7 @@ impl BlockRequest<'_> {
             slots: slots(count),
             tile_bytes: row_tile,
             run_bytes_read: stored(row_tile),
-            run_bytes_written: self.output_bytes / (self.matrices * self.rows) as u64
+            run_bytes_written: self.output_bytes / (self.of.count * self.of.rows) as u64
                 * height as u64,
             bytes_read: between,
             bytes_written: self.output_bytes,

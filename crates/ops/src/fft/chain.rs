@@ -38,7 +38,6 @@ pub(crate) struct LongStage {
     pub(super) place: usize,
     pub(super) long: Long,
     plans: Vec<PassPlan>,
-    kept_bytes: u64,
 }
 
 /// What may be done with each of the transformed places, where it is too long for a tile.
@@ -80,12 +79,8 @@ impl Stage {
             Self::Tiles(_) if first == 0 => mark,
             Self::Long(stage) if first == 0 => repeated(mark, stage.long.cuts(), Home::Scratch),
             // What works in place cannot be done again.
-            Self::Tiles(_) if mark.at_rest => mark,
-            Self::Long(stage) if stage.kept_bytes == 0 => mark,
-            // Rows that were kept are lost with the process. Before any others were written, their columns
-            // are still there.
-            Self::Long(_) if mark.pass == first => Mark { pass: first, ..Mark::default() },
-            _ => Mark::default(),
+            Self::Tiles(_) if !mark.at_rest => Mark::default(),
+            Self::Tiles(_) | Self::Long(_) => mark,
         }
     }
 }
@@ -138,8 +133,8 @@ impl Sizes<'_> {
             Some((Stage::Tiles(pass), end))
         });
         let long = self.long[from].as_ref().and_then(|request| request.best(limit));
-        let long = long.map(|(long, plans, kept_bytes)| {
-            let stage = LongStage { place: places[from], long, plans, kept_bytes };
+        let long = long.map(|(long, plans)| {
+            let stage = LongStage { place: places[from], long, plans };
             (Stage::Long(Box::new(stage)), from + 1)
         });
         tiles.chain(long).collect()
@@ -155,9 +150,9 @@ impl Sizes<'_> {
         each.max().unwrap_or(u64::MAX)
     }
 
-    /// The passes of all stages, and what each costs; and the bytes that stay in memory between them.
-    pub(super) fn chain_plans(&self, stages: &[Stage]) -> (Vec<PassPlan>, u64) {
-        let (mut plans, mut kept_bytes) = (Vec::new(), 0);
+    /// The passes of all stages, and what each costs.
+    pub(super) fn chain_plans(&self, stages: &[Stage]) -> Vec<PassPlan> {
+        let mut plans = Vec::new();
         for (index, stage) in stages.iter().enumerate() {
             match stage {
                 Stage::Tiles(pass) => {
@@ -173,10 +168,9 @@ impl Sizes<'_> {
                         name: format!("{}{of_axis}", plan.name),
                         ..plan.clone()
                     }));
-                    kept_bytes += stage.kept_bytes;
                 }
             }
         }
-        (plans, kept_bytes)
+        plans
     }
 }

@@ -19,7 +19,7 @@ use outcore_storage::{Buffer, Element, Order, Source, Window};
 
 use super::axes::Axes;
 use super::between::{Between, Cuts, RowTiles, Store, Turn, turn_bytes};
-use super::blocks::{BlockRequest, Blocks};
+use super::blocks::{BlockRequest, Blocks, Matrices};
 use super::in_shape::InShape;
 use super::sizes::LaneCosts;
 use crate::fourier::Real;
@@ -106,25 +106,21 @@ impl LongRequest {
         })
     }
 
-    pub(super) fn best(&self, limit: u64) -> Option<(Long, Vec<PassPlan>, u64)> {
+    pub(super) fn best(&self, limit: u64) -> Option<(Long, Vec<PassPlan>)> {
         let Lens { outer, one, other, inner } = self.lens;
         let bytes = (outer * one * other * inner) as u64 * self.element;
-        let choices = (1..=SLOTS).filter_map(|slots| {
+        let element = inner as u64 * self.element;
+        let (rows, row_slots) = best_rows(bytes, other, element, |slots| {
             let tallest = greatest(one, limit, |height| self.rows_cost(height, slots))?;
-            let rows = self.row_tiles(tallest);
-            let run = rows.height as u64 * inner as u64 * self.element;
-            let tile = run * other as u64;
-            Some((duration([(bytes, tile), (bytes, run)], slots), rows, slots, run))
-        });
-        let best = choices.min_by(|one, other| one.0.total_cmp(&other.0));
-        let (_, rows, row_slots, run) = best?;
+            Some(paged_rows(one, element, self.offset, tallest))
+        })?;
         let row_slots = row_slots.min(rows.len() * outer);
         self.blocks(Some(rows), row_slots, |request| {
             let blocks = request.best(limit)?;
             let mut plans = request.plans(&blocks);
-            (plans[1].slots, plans[1].run_bytes_written) = (row_slots, run);
-            let kept = request.kept_bytes(&blocks.cuts);
-            Some((Long { lens: self.lens, blocks, row_slots }, plans, kept))
+            plans[1].slots = row_slots;
+            plans[1].run_bytes_written = rows.height as u64 * element;
+            Some((Long { lens: self.lens, blocks, row_slots }, plans))
         })
     }
 
@@ -142,23 +138,12 @@ impl LongRequest {
         let Lens { outer, one, other, inner } = self.lens;
         let len = other * inner;
         then(&BlockRequest {
-            matrices: outer,
-            rows: one,
-            len,
-            pitch: len,
-            mirrored: false,
-            fixed,
-            element: self.element,
+            of: Matrices { fixed, ..Matrices::new(outer, one, len, self.element) },
             read: self.read,
             output_bytes: (outer * one * len) as u64 * self.element,
             columns_cost: &|width, slots| self.columns_cost(width, slots),
             rows_cost: &|rows| self.rows_cost(rows.height, row_slots),
         })
-    }
-
-    fn row_tiles(&self, tallest: usize) -> RowTiles {
-        let Lens { one, inner, .. } = self.lens;
-        paged_rows(one, inner as u64 * self.element, self.offset, tallest)
     }
 
     fn columns_cost(&self, width: usize, slots: usize) -> u64 {
@@ -185,6 +170,24 @@ impl LongRequest {
         let staging = staging_bytes(self.copies, bytes, written, slots);
         elements.saturating_mul(self.element).saturating_add(staging)
     }
+}
+
+/// Of the tiles of rows that there may be with so many at a time, those whose transfers take the least time,
+/// and how many. An array of so many bytes is read in rows of a length, and written in runs of as many
+/// elements, each of so many bytes, as a tile is high.
+pub(crate) fn best_rows(
+    bytes: u64,
+    len: usize,
+    element: u64,
+    tiles: impl Fn(usize) -> Option<RowTiles>,
+) -> Option<(RowTiles, usize)> {
+    let choices = (1..=SLOTS).filter_map(|slots| {
+        let rows = tiles(slots)?;
+        let run = rows.height as u64 * element;
+        Some((duration([(bytes, run * len as u64), (bytes, run)], slots), rows, slots))
+    });
+    let (_, rows, slots) = choices.min_by(|one, other| one.0.total_cmp(&other.0))?;
+    Some((rows, slots))
 }
 
 /// Tiles of so many rows of at most a height, as even as whole pages of the result allow: there, rows are

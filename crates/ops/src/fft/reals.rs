@@ -12,7 +12,7 @@ use std::marker::PhantomData;
 
 use super::axes::Axes;
 use super::between::{RowTiles, turn_bytes};
-use super::blocks::BlockRequest;
+use super::blocks::{BlockRequest, Blocks, Matrices};
 use crate::Resources;
 use crate::fourier::Real;
 use crate::lanes::{cost, halves_len, next_divided_reals, real_factors, roots_len};
@@ -25,6 +25,15 @@ pub(crate) struct Lens {
     pub(crate) outer: usize,
     pub(crate) one: usize,
     pub(crate) other: usize,
+}
+
+/// How they are cut.
+#[derive(Clone, Debug)]
+pub(crate) struct Cut {
+    pub(crate) lens: Lens,
+    pub(crate) blocks: Blocks,
+    /// The tiles of rows in memory at a time, or pairs of them.
+    pub(crate) row_slots: usize,
 }
 
 /// What plans for lanes of `T` are made from.
@@ -92,14 +101,9 @@ where
         rows_cost: &'a dyn Fn(RowTiles) -> u64,
     ) -> BlockRequest<'a> {
         let Lens { outer, one, other } = self.lens;
+        let of = Matrices::new(outer, one, other, Self::ELEMENT);
         BlockRequest {
-            matrices: outer,
-            rows: one,
-            len: other,
-            pitch: other,
-            mirrored: rows.mirrored,
-            fixed: Some(rows),
-            element: Self::ELEMENT,
+            of: Matrices { mirrored: rows.mirrored, fixed: Some(rows), ..of },
             read: self.read,
             output_bytes: (outer * one * other) as u64 * Self::ELEMENT,
             columns_cost,

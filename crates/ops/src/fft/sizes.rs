@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use super::axes::{Axes, inner_len, layout};
 use super::between::RowTiles;
-use super::blocks::{BlockRequest, Blocks};
+use super::blocks::{BlockRequest, Blocks, Matrices};
 use super::chain::Stage;
 use super::long::LongRequest;
 use super::tiles::{TileRequest, Tiles};
@@ -230,13 +230,7 @@ impl<'a> Sizes<'a> {
         let [matrices, rows, len] = self.axes.third_lens(split);
         let layout = self.source.layout();
         then(&BlockRequest {
-            matrices,
-            rows,
-            len,
-            pitch: len,
-            mirrored: false,
-            fixed: None,
-            element: self.element,
+            of: Matrices::new(matrices, rows, len, self.element),
             read: layout.element_bytes() as u64,
             output_bytes: layout.len() as u64 * self.written,
             columns_cost: &|width, slots| self.columns_cost(split, width, slots),
@@ -280,7 +274,7 @@ impl<'a> Sizes<'a> {
             Passes::Blocks { blocks, split } => self.blocks(*split, |request| {
                 (request.plans(blocks), request.kept_bytes(&blocks.cuts))
             }),
-            Passes::Chain(stages) => self.chain_plans(stages),
+            Passes::Chain(stages) => (self.chain_plans(stages), 0),
         }
     }
 }

@@ -24,27 +24,20 @@ use self::columns::HalfColumns;
 use self::rows::RealRows;
 use crate::fft::axes::Axes;
 use crate::fft::between::{Between, Cuts, RowTiles, Store, Turn};
-use crate::fft::blocks::Blocks;
 use crate::fft::in_shape::InShape;
-use crate::fft::long::paged_rows;
-use crate::fft::reals::{Lens, Reals};
+use crate::fft::long::{best_rows, paged_rows};
+use crate::fft::reals::{Cut, Lens, Reals};
 use crate::fft::{Home, repeated};
 use crate::fourier::{Direction, Real};
 use crate::lanes::{FourStep, Halves, LaneScratch, cost, half};
-use crate::plan::{PassPlan, Run, SLOTS, duration, greatest};
-use crate::rfft::pairs::{count, most_rows};
+use crate::plan::{PassPlan, Run, greatest};
 use crate::tile::gathered_len;
 use crate::transfer::WriteShared;
 use crate::{Resources, Result};
 
 /// How long lanes are cut.
 #[derive(Clone, Debug)]
-pub(super) struct Long {
-    lens: Lens,
-    blocks: Blocks,
-    /// The tiles of rows in memory at a time.
-    row_slots: usize,
-}
+pub(super) struct Long(Cut);
 
 /// What a plan is made from.
 pub(super) struct LongRequest<T> {
@@ -70,18 +63,14 @@ where
         Some(Self { reals, offset: layout.offset() })
     }
 
-    pub(super) fn best(&self, limit: u64) -> Option<(Long, Vec<PassPlan>, u64)> {
+    pub(super) fn best(&self, limit: u64) -> Option<(Long, Vec<PassPlan>)> {
         let (lens, element) = (self.reals.lens, Reals::<T>::ELEMENT);
         let Lens { outer, one, other } = lens;
         let bytes = (outer * one * other) as u64 * element;
-        let choices = (1..=SLOTS).filter_map(|slots| {
+        let (rows, slots) = best_rows(bytes, other, element, |slots| {
             let cost = |height| self.reals.rows_cost(height, height, slots);
-            let rows = paged_rows(one, element, self.offset, greatest(one, limit, cost)?);
-            let run = rows.height as u64 * element;
-            let time = duration([(bytes, run * other as u64), (bytes, run)], slots);
-            Some((time, rows, slots))
-        });
-        let (_, rows, slots) = choices.min_by(|one, other| one.0.total_cmp(&other.0))?;
+            Some(paged_rows(one, element, self.offset, greatest(one, limit, cost)?))
+        })?;
         let row_slots = slots.min(outer * rows.len());
         let columns_cost = |width, slots| self.columns_cost(width, slots);
         let rows_cost = |rows: RowTiles| self.rows_cost(rows, row_slots);
@@ -89,16 +78,15 @@ where
         let mut blocks = request.best(limit)?;
         blocks.cuts.mirrored = true;
         let columns = blocks.cuts.column_ranges();
-        blocks.slots = blocks.slots.min(outer * count(columns));
+        blocks.slots = blocks.slots.min(outer * columns.pair_count());
         let mut plans = request.plans(&blocks);
-        plans[0].tiles = outer * count(columns);
-        plans[0].tile = vec![one, most_rows(columns)];
-        plans[0].tile_bytes = (one * most_rows(columns)) as u64 * element;
+        plans[0].tiles = outer * columns.pair_count();
+        plans[0].tile = vec![one, columns.tallest_pair()];
+        plans[0].tile_bytes = (one * columns.tallest_pair()) as u64 * element;
         plans[0].bytes_read = (outer * half(2 * one * other)) as u64 * self.reals.read;
         plans[1].slots = row_slots;
         plans[1].run_bytes_written = rows.height as u64 * element;
-        let kept = request.kept_bytes(&blocks.cuts);
-        Some((Long { lens, blocks, row_slots }, plans, kept))
+        Some((Long(Cut { lens, blocks, row_slots }), plans))
     }
 
     /// The memory of the smallest tiles.
@@ -109,7 +97,7 @@ where
     /// The memory of the pass over pairs of tiles of so many columns.
     fn columns_cost(&self, width: usize, slots: usize) -> u64 {
         let columns = RowTiles { mirrored: true, ..RowTiles::new(self.reals.lens.other, width) };
-        self.reals.columns_cost(most_rows(columns), slots)
+        self.reals.columns_cost(columns.tallest_pair(), slots)
     }
 
     fn rows_cost(&self, rows: RowTiles, slots: usize) -> u64 {
@@ -129,9 +117,9 @@ impl Long {
     where
         Complex<T>: Element,
     {
-        let Lens { outer, one, other } = self.lens;
+        let Lens { outer, one, other } = self.0.lens;
         let fft = FourStep::new((one, other), Direction::Inverse);
-        let cuts: &Cuts = &self.blocks.cuts;
+        let cuts: &Cuts = &self.0.blocks.cuts;
         run.go_on_from(repeated(run.mark(), cuts, Home::Scratch));
         let source = InShape::with_gap(source, &[outer, one, other], 1);
         let scratch = InShape::new(scratch, &[outer, one, other]);
@@ -140,7 +128,7 @@ impl Long {
         let gathered = gathered_len::<Complex<T>>(one, cuts.column_ranges().tallest());
         run.pass(&HalfColumns {
             cuts,
-            slots: self.blocks.slots,
+            slots: self.0.blocks.slots,
             source: &source,
             between: &between,
             fft: &fft,
@@ -150,7 +138,7 @@ impl Long {
         let height = cuts.rows.tallest();
         run.pass(&RealRows {
             cuts,
-            slots: self.row_slots,
+            slots: self.0.row_slots,
             between: &between,
             sink: &sink,
             fft: &fft,

@@ -76,8 +76,30 @@ impl Halves {
         *element = pair(*element, *element, root)[0];
     }
 
+    /// Works on all rows of one tile or two, one after another: those of some places, of which each has its
+    /// opposite among them, and the element of place 0 in the first row is left alone.
+    pub(crate) fn in_tiles<T: Real>(
+        &self,
+        mut places: impl Iterator<Item = Range<usize>>,
+        tiles: &mut [Complex<T>],
+        pair: impl Fn(Complex<T>, Complex<T>, Complex<T>) -> [Complex<T>; 2] + Sync,
+    ) where
+        Complex<T>: Element,
+    {
+        match (places.next(), places.next()) {
+            (Some(one), Some(other)) => {
+                let (low, rest) = tiles.split_at_mut(one.len() * self.rows);
+                let high = &mut rest[..other.len() * self.rows];
+                self.in_both([one.start, other.start], low, high, pair);
+            }
+            (Some(one), None) if one.start == 0 => self.in_first(&mut tiles[..self.rows], pair),
+            (Some(one), None) => self.in_middle(&one, &mut tiles[..one.len() * self.rows], pair),
+            (None, _) => {}
+        }
+    }
+
     /// Works on place 0 of all rows but the first one: opposite elements are in opposite rows.
-    pub(crate) fn in_first<T: Real>(
+    fn in_first<T: Real>(
         &self,
         column: &mut [Complex<T>],
         pair: impl Fn(Complex<T>, Complex<T>, Complex<T>) -> [Complex<T>; 2],
@@ -95,7 +117,7 @@ impl Halves {
 
     /// Works on some places of all rows, of which each has its opposite among them, on all threads of the
     /// current pool.
-    pub(crate) fn in_middle<T: Real>(
+    fn in_middle<T: Real>(
         &self,
         places: &Range<usize>,
         tile: &mut [Complex<T>],
@@ -120,7 +142,7 @@ impl Halves {
     }
 
     /// Works on some places of all rows, and on the opposite ones; two tiles, each from a place on.
-    pub(crate) fn in_both<T: Real>(
+    fn in_both<T: Real>(
         &self,
         starts: [usize; 2],
         one: &mut [Complex<T>],

@@ -22,29 +22,22 @@ use outcore_storage::{Element, Mark, Source, Stored};
 
 use self::rows::HalfRows;
 use super::packed::Packed;
-use super::pairs::{count, most_rows};
 use crate::fft::axes::Axes;
 use crate::fft::between::{Between, RowTiles, Store, Turn};
-use crate::fft::blocks::Blocks;
 use crate::fft::in_shape::InShape;
-use crate::fft::long::LongColumns;
-use crate::fft::reals::{Lens, Reals};
+use crate::fft::long::{LongColumns, best_rows};
+use crate::fft::reals::{Cut, Lens, Reals};
 use crate::fft::{Home, repeated};
 use crate::fourier::{Direction, Real};
 use crate::lanes::{FourStep, Halves, LaneScratch, cost, half};
-use crate::plan::{PassPlan, Run, SLOTS, duration, greatest};
+use crate::plan::{PassPlan, Run, greatest};
 use crate::tile::gathered_len;
 use crate::transfer::WriteShared;
 use crate::{Resources, Result};
 
 /// How long lanes are cut.
 #[derive(Clone, Debug)]
-pub(super) struct Long {
-    lens: Lens,
-    blocks: Blocks,
-    /// The pairs of tiles of rows in memory at a time.
-    row_slots: usize,
-}
+pub(super) struct Long(Cut);
 
 /// What a plan is made from.
 pub(super) struct LongRequest<T>(Reals<T>);
@@ -64,34 +57,29 @@ where
         Some(Self(Reals::new(axes, source, len, read, resources)?))
     }
 
-    pub(super) fn best(&self, limit: u64) -> Option<(Long, Vec<PassPlan>, u64)> {
+    pub(super) fn best(&self, limit: u64) -> Option<(Long, Vec<PassPlan>)> {
         let (lens, element) = (self.0.lens, Reals::<T>::ELEMENT);
         let Lens { outer, one, other } = lens;
         let bytes = (outer * one * other) as u64 * element;
         let side = ((one - 1) / 2).max(1);
-        let choices = (1..=SLOTS).filter_map(|slots| {
+        let (rows, slots) = best_rows(bytes, other, element, |slots| {
             let rows = |height| self.row_tiles(height);
             let tallest = greatest(side, limit, |height| self.rows_cost(rows(height), slots))?;
-            let height = side.div_ceil(side.div_ceil(tallest));
-            let run = height as u64 * element;
-            let time = duration([(bytes, run * other as u64), (bytes, run)], slots);
-            Some((time, rows(height), slots))
-        });
-        let (_, rows, slots) = choices.min_by(|one, other| one.0.total_cmp(&other.0))?;
-        let row_slots = slots.min(outer * count(rows));
+            Some(rows(side.div_ceil(side.div_ceil(tallest))))
+        })?;
+        let row_slots = slots.min(outer * rows.pair_count());
         let columns_cost = |width, slots| self.0.columns_cost(width, slots);
         let rows_cost = |rows| self.rows_cost(rows, row_slots);
         let request = self.0.request(rows, &columns_cost, &rows_cost);
         let blocks = request.best(limit)?;
         let mut plans = request.plans(&blocks);
-        plans[1].tiles = outer * count(rows);
-        plans[1].tile = vec![most_rows(rows), other];
+        plans[1].tiles = outer * rows.pair_count();
+        plans[1].tile = vec![rows.tallest_pair(), other];
         plans[1].slots = row_slots;
-        plans[1].tile_bytes = (most_rows(rows) * other) as u64 * element;
+        plans[1].tile_bytes = (rows.tallest_pair() * other) as u64 * element;
         plans[1].run_bytes_written = rows.height as u64 * element;
         plans[1].bytes_written = (outer * half(2 * one * other)) as u64 * element;
-        let kept = request.kept_bytes(&blocks.cuts);
-        Some((Long { lens, blocks, row_slots }, plans, kept))
+        Some((Long(Cut { lens, blocks, row_slots }), plans))
     }
 
     /// The memory of the smallest tiles.
@@ -105,7 +93,7 @@ where
 
     /// The memory of the pass over pairs of tiles of rows.
     fn rows_cost(&self, rows: RowTiles, slots: usize) -> u64 {
-        self.0.rows_cost(most_rows(rows), rows.height, slots)
+        self.0.rows_cost(rows.tallest_pair(), rows.height, slots)
     }
 }
 
@@ -121,9 +109,9 @@ impl Long {
     where
         Complex<T>: Element,
     {
-        let Lens { outer, one, other } = self.lens;
+        let Lens { outer, one, other } = self.0.lens;
         let fft = FourStep::new((one, other), Direction::Forward);
-        let cuts = &self.blocks.cuts;
+        let cuts = &self.0.blocks.cuts;
         // Pairs of tiles are not finished from the first to the last: if the first pass is repeated, so are
         // all of them.
         let again = repeated(run.mark(), cuts, Home::Scratch);
@@ -135,7 +123,7 @@ impl Long {
         let gathered = gathered_len::<Complex<T>>(one, cuts.width);
         run.pass(&LongColumns {
             cuts,
-            slots: self.blocks.slots,
+            slots: self.0.blocks.slots,
             source: &Packed(&source),
             between: &between,
             inner: 1,
@@ -144,7 +132,7 @@ impl Long {
         })?;
         run.pass(&HalfRows {
             cuts,
-            slots: self.row_slots,
+            slots: self.0.row_slots,
             between: &between,
             sink: &sink,
             fft: &fft,

@@ -18,11 +18,10 @@ use ndarray::{ArrayViewD, IxDyn};
 use num_complex::Complex;
 use outcore_storage::{Buffer, Element, Order};
 use rayon::prelude::*;
-use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
 use crate::Result;
-use crate::fft::between::{Between, Cuts, RowTiles};
+use crate::fft::between::{Between, Cuts};
 use crate::fft::passes::Transforms;
 use crate::fourier::Real;
 use crate::lanes::{LaneScratch, Lanes, cost, half};
@@ -141,43 +140,6 @@ pub(super) struct PairRows<'a, T: Real> {
     pub(super) gathered: Mutex<Vec<Complex<T>>>,
 }
 
-/// The most rows that a pair of tiles has.
-pub(crate) fn most_rows(rows: RowTiles) -> usize {
-    (0..2.min(rows.len())).chain([rows.len() / 2]).map(|tile| height(rows, tile)).max().unwrap_or(1)
-}
-
-/// The number of pairs of tiles of a matrix, single ones included.
-pub(crate) fn count(rows: RowTiles) -> usize {
-    rows.len() / 2 + 1
-}
-
-/// The rows of a pair of tiles.
-fn height(rows: RowTiles, pair: usize) -> usize {
-    tiles(rows, pair).map(|tile| rows.range(tile).len()).sum()
-}
-
-/// The tiles of a pair: one and its mirror, unless these are the same.
-pub(crate) fn tiles(rows: RowTiles, pair: usize) -> impl Iterator<Item = usize> {
-    let mirror = rows.mirror(pair);
-    [pair].into_iter().chain((mirror != pair).then_some(mirror))
-}
-
-impl<T: Real> PairRows<'_, T>
-where
-    Complex<T>: Element,
-{
-    /// The tiles of a pair, in all matrices, each with its rows.
-    fn parts(&self, index: usize) -> impl Iterator<Item = (usize, Range<usize>)> {
-        let rows = self.cuts.rows;
-        let (matrix, pair) = (index / count(rows), index % count(rows));
-        tiles(rows, pair).map(move |tile| (matrix * rows.len() + tile, rows.range(tile)))
-    }
-
-    fn height(&self, index: usize) -> usize {
-        height(self.cuts.rows, index % count(self.cuts.rows))
-    }
-}
-
 impl<T: Real> Resume for PairRows<'_, T>
 where
     Complex<T>: Element,
@@ -194,7 +156,7 @@ where
     type Slot = (Buffer<Complex<T>>, Buffer<Complex<T>>);
 
     fn tiles(&self) -> usize {
-        self.cuts.matrices * count(self.cuts.rows)
+        self.cuts.matrices * self.cuts.rows.pair_count()
     }
 
     fn slots(&self) -> usize {
@@ -202,14 +164,14 @@ where
     }
 
     fn slot(&self) -> Self::Slot {
-        let rows = most_rows(self.cuts.rows);
+        let rows = self.cuts.rows.tallest_pair();
         let blocks = Buffer::new(rows * self.cuts.len, self.between.offset());
         (blocks, Buffer::new(rows * self.cuts.pitch, self.sink.layout().offset()))
     }
 
     fn read(&self, index: usize, (blocks, _): &mut Self::Slot, io: &Io) -> Result<u64> {
         let (mut begin, mut read) = (0, 0);
-        for (tile, rows) in self.parts(index) {
+        for (tile, rows) in self.cuts.rows.pair(index) {
             let end = begin + rows.len() * self.cuts.len;
             read += self.between.read_rows(tile, &mut blocks[begin..end], io)?;
             begin = end;
@@ -218,7 +180,7 @@ where
     }
 
     fn compute(&self, index: usize, (blocks, to): &mut Self::Slot) {
-        let (height, len) = (self.height(index), self.cuts.len);
+        let (height, len) = (self.cuts.rows.pair_height(index), self.cuts.len);
         let mut shape = vec![height];
         shape.extend(self.axes);
         let to = &mut to[..height * self.cuts.pitch];
@@ -227,7 +189,7 @@ where
             return self.pairs.apply(&shape, &blocks[..height * len], to);
         }
         let mut begin = 0;
-        for (_, rows) in self.parts(index) {
+        for (_, rows) in self.cuts.rows.pair(index) {
             let blocks = &blocks[begin * len..][..rows.len() * len];
             let to = &mut gathered[begin * len..][..rows.len() * len];
             to.par_chunks_mut(len).enumerate().for_each(|(row, to)| {
@@ -240,7 +202,7 @@ where
 
     fn write(&self, index: usize, (_, from): &mut Self::Slot, io: &Io) -> Result<u64> {
         let mut begin = 0;
-        for (tile, rows) in self.parts(index) {
+        for (tile, rows) in self.cuts.rows.pair(index) {
             let end = begin + rows.len() * self.cuts.pitch;
             let window = self.cuts.row_window(tile, self.cuts.pitch);
             let view = ArrayViewD::from_shape(window.shape.clone(), &from[begin..end]);

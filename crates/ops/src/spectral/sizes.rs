@@ -9,7 +9,7 @@ use super::frame::Frame;
 use super::half;
 use crate::fft::axes::{Axes, inner_len};
 use crate::fft::between::{Cuts, RowTiles};
-use crate::fft::blocks::{Blocks, Search, even_width};
+use crate::fft::blocks::{Blocks, Matrices, Search, even_width};
 use crate::fft::sizes::{LaneCosts, product, total};
 use crate::fft::tiles::{TileRequest, Tiles};
 use crate::lanes::real_cost;
@@ -289,13 +289,7 @@ impl Sizes<'_> {
         let [matrices, rows, _] = self.axes.third_lens(split);
         let len = self.row_axes(split).iter().product();
         then(&Search {
-            matrices,
-            rows,
-            len,
-            pitch: len,
-            mirrored: false,
-            fixed: None,
-            element: self.spectrum,
+            of: Matrices::new(matrices, rows, len, self.spectrum),
             columns_cost: &|width, slots| self.columns_cost(split, width, slots),
             rows_cost: &|rows| self.rows_cost(split, rows),
             width: &|most, height| {

@@ -16,7 +16,6 @@ use ndarray::{ArrayView2, ArrayViewMut2, ArrayViewMutD, Axis};
 use outcore_storage::Element;
 use rayon::prelude::*;
 use std::ops::Range;
-use std::sync::PoisonError;
 
 use super::Between;
 use crate::Result;
@@ -68,7 +67,7 @@ impl<T: Element> Turn<T> {
 
 impl<T: Element> Between<'_, T> {
     /// Reads a row tile, turned, and does something with each of its rows, unless several elements of it lie
-    /// together; returns the number of elements that came from outside memory.
+    /// together; returns the number of elements.
     pub(crate) fn read_rows_turned(
         &self,
         tile: usize,
@@ -164,13 +163,8 @@ impl<T: Element> Between<'_, T> {
         Ok(read)
     }
 
-    /// Reads elements of a row tile as they lie; returns how many came from outside memory.
+    /// Reads elements of a row tile, which is not kept in memory, as they lie; returns how many.
     fn read_elements(&self, tile: usize, first: usize, elements: &mut [T]) -> Result<u64> {
-        if let Some(kept) = tile.checked_sub(self.cuts.kept_from) {
-            let kept = self.kept[kept].lock().unwrap_or_else(PoisonError::into_inner);
-            elements.copy_from_slice(&kept[first..first + elements.len()]);
-            return Ok(0);
-        }
         let len = elements.len();
         let mut rest = elements;
         for window in self.windows(tile, first, len) {

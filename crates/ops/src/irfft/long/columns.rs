@@ -4,13 +4,11 @@
 use ndarray::IxDyn;
 use num_complex::Complex;
 use outcore_storage::{Buffer, Element, Order, Runs, Source};
-use std::ops::Range;
 
 use crate::Result;
 use crate::fft::between::{Between, Cuts};
 use crate::fourier::Real;
 use crate::lanes::{FourStep, Halves, LaneScratch, joined, joined_ends};
-use crate::rfft::pairs::{count, most_rows, tiles};
 use crate::stream::{Durable, Pass, Resume};
 use crate::tile::Tile;
 use crate::transfer::Io;
@@ -24,19 +22,6 @@ pub(super) struct HalfColumns<'a, T: Real> {
     pub(super) fft: &'a FourStep<T>,
     pub(super) halves: Halves,
     pub(super) scratch: LaneScratch<T>,
-}
-
-impl<T: Real> HalfColumns<'_, T>
-where
-    Complex<T>: Element,
-{
-    /// The matrix of a pair of tiles; the tiles, each with its columns.
-    fn parts(&self, index: usize) -> (usize, Vec<(usize, Range<usize>)>) {
-        let columns = self.cuts.column_ranges();
-        let (matrix, pair) = (index / count(columns), index % count(columns));
-        let part = |tile| (matrix * columns.len() + tile, columns.range(tile));
-        (matrix, tiles(columns, pair).map(part).collect())
-    }
 }
 
 impl<T: Real> Resume for HalfColumns<'_, T>
@@ -56,7 +41,7 @@ where
     type Slot = (Buffer<Complex<T>>, Complex<T>);
 
     fn tiles(&self) -> usize {
-        self.cuts.matrices * count(self.cuts.column_ranges())
+        self.cuts.matrices * self.cuts.column_ranges().pair_count()
     }
 
     fn slots(&self) -> usize {
@@ -64,14 +49,14 @@ where
     }
 
     fn slot(&self) -> Self::Slot {
-        let len = most_rows(self.cuts.column_ranges()) * self.cuts.rows.count;
+        let len = self.cuts.column_ranges().tallest_pair() * self.cuts.rows.count;
         (Buffer::new(len, self.source.layout().offset()), Complex::default())
     }
 
     fn read(&self, index: usize, (slot, last): &mut Self::Slot, io: &Io) -> Result<u64> {
-        let (matrix, parts) = self.parts(index);
+        let matrix = index / self.cuts.column_ranges().pair_count();
         let (mut rest, mut read) = (&mut slot[..], 0);
-        for (tile, columns) in parts {
+        for (tile, columns) in self.cuts.column_ranges().pair(index) {
             let window = self.cuts.column_window(tile);
             let (now, later) = rest.split_at_mut(window.len());
             let mut tile = Tile::new(&window, now, Order::C);
@@ -88,24 +73,14 @@ where
     }
 
     fn compute(&self, index: usize, (slot, last): &mut Self::Slot) {
-        let (len, parts) = (self.cuts.rows.count, self.parts(index).1);
-        match &parts[..] {
-            [(_, columns)] if columns.start == 0 => {
-                slot[0] = joined_ends(slot[0], *last);
-                self.halves.in_first(&mut slot[..len], joined);
-            }
-            [(_, columns)] => {
-                self.halves.in_middle(columns, &mut slot[..columns.len() * len], joined);
-            }
-            [(_, one), (_, other)] => {
-                let (low, rest) = slot.split_at_mut(one.len() * len);
-                let high = &mut rest[..other.len() * len];
-                self.halves.in_both([one.start, other.start], low, high, joined);
-            }
-            _ => unreachable!("one tile or two"),
+        let len = self.cuts.rows.count;
+        let columns = || self.cuts.column_ranges().pair(index).map(|(_, columns)| columns);
+        if columns().any(|columns| columns.start == 0) {
+            slot[0] = joined_ends(slot[0], *last);
         }
+        self.halves.in_tiles(columns(), slot, joined);
         let mut rest = &mut slot[..];
-        for (_, columns) in parts {
+        for columns in columns() {
             let (now, later) = rest.split_at_mut(columns.len() * len);
             let shape = IxDyn(&[len, columns.len()]);
             let mut tile = Tile::of_shape(&shape, now, Order::C);
@@ -118,7 +93,7 @@ where
 
     fn write(&self, index: usize, (slot, _): &mut Self::Slot, io: &Io) -> Result<u64> {
         let (mut rest, mut written) = (&slot[..], 0);
-        for (tile, columns) in self.parts(index).1 {
+        for (tile, columns) in self.cuts.column_ranges().pair(index) {
             let (now, later) = rest.split_at(columns.len() * self.cuts.rows.count);
             written += self.between.write_columns(tile, now, io)?;
             rest = later;

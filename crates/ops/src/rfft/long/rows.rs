@@ -3,15 +3,12 @@
 
 use ndarray::{ArrayViewD, IxDyn};
 use num_complex::Complex;
-use outcore_storage::Order;
-use outcore_storage::{Buffer, Element, Runs, Window};
-use std::ops::Range;
+use outcore_storage::{Buffer, Element, Order, Runs, Window};
 
 use crate::Result;
 use crate::fft::between::{Between, Cuts, Turn};
 use crate::fourier::Real;
 use crate::lanes::{FourStep, Halves, LaneScratch, ends, parted};
-use crate::rfft::pairs::{count, most_rows, tiles};
 use crate::stream::{Durable, Pass, Resume};
 use crate::transfer::{Io, WriteShared};
 
@@ -26,19 +23,6 @@ pub(super) struct HalfRows<'a, T: Real> {
     pub(super) scale: T,
     pub(super) scratch: LaneScratch<T>,
     pub(super) turn: Turn<Complex<T>>,
-}
-
-impl<T: Real> HalfRows<'_, T>
-where
-    Complex<T>: Element,
-{
-    /// The matrix of a pair of tiles; the tiles, each with its rows.
-    fn parts(&self, index: usize) -> (usize, Vec<(usize, Range<usize>)>) {
-        let rows = self.cuts.rows;
-        let (matrix, pair) = (index / count(rows), index % count(rows));
-        let parts = tiles(rows, pair).map(|tile| (matrix * rows.len() + tile, rows.range(tile)));
-        (matrix, parts.collect())
-    }
 }
 
 impl<T: Real> Resume for HalfRows<'_, T>
@@ -58,7 +42,7 @@ where
     type Slot = (Buffer<Complex<T>>, Complex<T>);
 
     fn tiles(&self) -> usize {
-        self.cuts.matrices * count(self.cuts.rows)
+        self.cuts.matrices * self.cuts.rows.pair_count()
     }
 
     fn slots(&self) -> usize {
@@ -66,14 +50,14 @@ where
     }
 
     fn slot(&self) -> Self::Slot {
-        let len = most_rows(self.cuts.rows) * self.cuts.len;
+        let len = self.cuts.rows.tallest_pair() * self.cuts.len;
         (Buffer::new(len, self.between.offset()), Complex::default())
     }
 
     fn read(&self, index: usize, (slot, _): &mut Self::Slot, io: &Io) -> Result<u64> {
         let (mut rest, mut read) = (&mut slot[..], 0);
         let each = |lane: &mut [Complex<T>]| self.fft.apply_to_row(lane, &self.scratch);
-        for (tile, rows) in self.parts(index).1 {
+        for (tile, rows) in self.cuts.rows.pair(index) {
             let (now, later) = rest.split_at_mut(rows.len() * self.cuts.len);
             read += self.between.read_rows_turned(tile, now, &self.turn, &each, io)?;
             rest = later;
@@ -82,27 +66,18 @@ where
     }
 
     fn compute(&self, index: usize, (slot, last): &mut Self::Slot) {
-        let len = self.cuts.len;
-        let pair = |one, other, root| parted(one, other, root, self.scale);
-        match &self.parts(index).1[..] {
-            [(_, rows)] if rows.start == 0 => {
-                [slot[0], *last] = ends(slot[0], self.scale);
-                self.halves.in_first(&mut slot[..len], pair);
-            }
-            [(_, rows)] => self.halves.in_middle(rows, &mut slot[..rows.len() * len], pair),
-            [(_, one), (_, other)] => {
-                let (low, rest) = slot.split_at_mut(one.len() * len);
-                let high = &mut rest[..other.len() * len];
-                self.halves.in_both([one.start, other.start], low, high, pair);
-            }
-            _ => unreachable!("one tile or two"),
+        let rows = || self.cuts.rows.pair(index).map(|(_, rows)| rows);
+        if rows().any(|rows| rows.start == 0) {
+            [slot[0], *last] = ends(slot[0], self.scale);
         }
+        let pair = |one, other, root| parted(one, other, root, self.scale);
+        self.halves.in_tiles(rows(), slot, pair);
     }
 
     fn write(&self, index: usize, (slot, last): &mut Self::Slot, io: &Io) -> Result<u64> {
-        let (len, (matrix, parts)) = (self.cuts.len, self.parts(index));
+        let (len, matrix) = (self.cuts.len, index / self.cuts.rows.pair_count());
         let (mut rest, mut written) = (&slot[..], 0);
-        for (_, rows) in parts {
+        for (_, rows) in self.cuts.rows.pair(index) {
             let (now, later) = rest.split_at(rows.len() * len);
             let origin = IxDyn(&[matrix, 0, rows.start]);
             let window = Window::new(origin, IxDyn(&[1, len, rows.len()]));
