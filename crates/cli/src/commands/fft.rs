@@ -164,24 +164,17 @@ impl<'a> Transform<'a> {
         let transform = request.norm(args.norm.into()).plan::<T>(self.resources());
         let transform = transform.map_err(|error| self.refused(&error))?;
         let plan = transform.plan();
-        let through = plan.scratch_bytes > 0;
         if !job.announce(plan)? {
             return Ok(());
         }
         let layout = source.layout();
         let output = job.begin::<Complex<T>, IxDyn>(&args.output, &layout, self.work(plan))?;
-        let report = if through {
-            let mut scratch = scratch::<Complex<T>, _>(&output, &layout)?;
-            job.write(plan, output, |output, control| {
-                let mut output = Rolled::ifftshift(output, self.moved())?;
-                transform.run_with_scratch(&source, &mut scratch, &mut output, control)
-            })?
-        } else {
-            job.write(plan, output, |output, control| {
-                let mut output = Rolled::ifftshift(output, self.moved())?;
-                transform.run(&source, &mut output, control)
-            })?
-        };
+        let through = if plan.scratch_bytes > 0 { layout } else { none(&layout) };
+        let mut scratch = scratch::<Complex<T>, _>(&output, &through)?;
+        let report = job.write(plan, output, |output, control| {
+            let mut output = Rolled::ifftshift(output, self.moved())?;
+            transform.run_with_scratch(&source, &mut scratch, &mut output, control)
+        })?;
         job.finish(plan, &report)
     }
 
@@ -203,20 +196,13 @@ impl<'a> Transform<'a> {
             }
             let layout = self.layout::<Complex<T>>(transform.shape(), &source.layout())?;
             let output = job.begin::<Complex<T>, IxDyn>(&args.output, &layout, self.work(plan))?;
-            let report = if plan.scratch_bytes > 0 {
-                // All other axes have length 1: there is nothing to be shifted.
-                let through =
-                    self.layout::<Complex<T>>(transform.scratch_shape().slice(), &source.layout())?;
-                let mut scratch = scratch::<Complex<T>, _>(&output, &through)?;
-                job.write(plan, output, |output, control| {
-                    transform.run_through(&source, &mut scratch, output, control)
-                })?
-            } else {
-                job.write(plan, output, |output, control| {
-                    let mut output = Rolled::ifftshift(output, self.moved())?;
-                    transform.run(&source, &mut output, control)
-                })?
-            };
+            let through =
+                self.layout::<Complex<T>>(transform.scratch_shape().slice(), &source.layout())?;
+            let mut scratch = scratch::<Complex<T>, _>(&output, &through)?;
+            let report = job.write(plan, output, |output, control| {
+                let mut output = Rolled::ifftshift(output, self.moved())?;
+                transform.run_through(&source, &mut scratch, &mut output, control)
+            })?;
             job.finish(plan, &report)
         })
     }

@@ -150,14 +150,10 @@ where
         })?
     } else {
         let output = job.begin::<Complex<T>, Ix2>(&args.output, &layout, work)?;
-        if plan.scratch_bytes > 0 {
-            let mut scratch = output.output().scratch(shape, &options)?;
-            job.write(plan, output, |output, control| {
-                transform.run_with_scratch(&source, &mut scratch, output, control)
-            })?
-        } else {
-            job.write(plan, output, |output, control| transform.run(&source, output, control))?
-        }
+        let mut scratch = output.output().scratch(shape, &options)?;
+        job.write(plan, output, |output, control| {
+            transform.run_with_scratch(&source, &mut scratch, output, control)
+        })?
     };
     job.finish(plan, &report)
 }
