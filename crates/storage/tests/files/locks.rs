@@ -1,14 +1,12 @@
 //! Two writers of one file exclude each other; readers are let in unless they ask for a lock.
 
-mod support;
-
+use crate::support::{folder, maps, refused};
 use ndarray::{Ix1, array};
 use outcore_storage::{FileArray, FileArrayMut, Lock, Options};
 use std::path::PathBuf;
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread;
 use std::time::Duration;
-use support::{folder, maps, refused};
 
 fn file() -> (tempfile::TempDir, PathBuf) {
     let folder = folder().unwrap();

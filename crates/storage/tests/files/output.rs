@@ -1,7 +1,6 @@
 //! An output appears whole or not at all.
 
-mod support;
-
+use crate::support::{folder, refused};
 use ndarray::{Ix1, Ix2, array};
 use outcore_storage::{
     FileArray, FileArrayMut, Lock, Options, Order, Output, Sink, Source, Stored, Window,
@@ -9,7 +8,6 @@ use outcore_storage::{
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use support::{folder, refused};
 
 fn partial(target: &Path) -> PathBuf {
     target.with_extension("npy.partial")

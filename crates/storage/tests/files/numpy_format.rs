@@ -1,7 +1,9 @@
 //! Numpy's own tests of the `.npy` format, under their names; `docs/numpy.md` lists those left out.
 
-mod support;
-
+use crate::support::{
+    ORDERS, Sample, VERSIONS, folder, golden, maps, numbered, raw_header, refused, types,
+    with_dtype, write_numbered,
+};
 use ndarray::{Ix1, Ix2, IxDyn, array, s};
 use outcore_storage::npy::{Header, HeaderError, MAX_AXES, MAX_HEADER_BYTES, Version};
 use outcore_storage::{
@@ -9,10 +11,6 @@ use outcore_storage::{
 };
 use std::fs;
 use std::io::{self, Read};
-use support::{
-    ORDERS, Sample, VERSIONS, folder, golden, maps, numbered, raw_header, refused, types,
-    with_dtype, write_numbered,
-};
 
 const GOOD: &str = "{'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }";
 

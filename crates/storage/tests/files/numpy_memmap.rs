@@ -2,13 +2,11 @@
 
 #![expect(clippy::float_cmp, reason = "the sums are exact")]
 
-mod support;
-
+use crate::support::{PAGE, folder, maps, refused};
 use ndarray::{Array1, Array2, Axis, Ix1, Ix2, array, s};
 use outcore_storage::{FileArray, FileArrayMut, MappedArray, MappedArrayMut, Options};
 use std::fs;
 use std::path::{Path, PathBuf};
-use support::{PAGE, folder, maps, refused};
 
 /// numpy's test data: 0 to 11 as `float32`, in three rows.
 fn data() -> Array2<f32> {

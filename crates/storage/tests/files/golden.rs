@@ -2,18 +2,16 @@
 //!
 //! The files in `golden/` were written by numpy itself, with the script beside them.
 
-mod support;
-
+use crate::support::{
+    BYTE_ORDERS, ORDERS, Sample, folder, golden, numbered, refused, types, with_dtype,
+    write_numbered,
+};
 use ndarray::{IxDyn, ShapeBuilder};
 use outcore_storage::npy::Version;
 use outcore_storage::{ByteOrder, DType, FileArray, FileInfo, Format, Options, Order, Window};
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
-use support::{
-    BYTE_ORDERS, ORDERS, Sample, folder, golden, numbered, refused, types, with_dtype,
-    write_numbered,
-};
 
 /// Files that hold what no type of this crate is, or a header that numpy no longer writes.
 const OTHERS: [&str; 6] =

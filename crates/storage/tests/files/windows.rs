@@ -1,16 +1,16 @@
 //! Windows of files agree with the same windows of an array in RAM, whatever the type, shape, order,
 //! byte order and offset of the file, and whatever the strides of the tile.
 
-mod support;
-
+use crate::support::tiles::{
+    Strides, Tile, part, part_mut, shape, strides, window_in, window_outside,
+};
+use crate::support::{BYTE_ORDERS, ORDERS, Sample, encoded, folder, numbered, refused, with_dtype};
 use ndarray::{ArrayD, Dimension, Ix2, IxDyn, array};
 use outcore_storage::{
     ByteOrder, DType, FileArray, FileArrayMut, Options, Order, STAGING_BYTES, Sink, Source, Window,
 };
 use proptest::prelude::*;
 use std::fs;
-use support::tiles::{Strides, Tile, part, part_mut, shape, strides, window_in, window_outside};
-use support::{BYTE_ORDERS, ORDERS, Sample, encoded, folder, numbered, refused, with_dtype};
 
 /// What the file looks like.
 #[derive(Clone, Debug)]

@@ -1,15 +1,13 @@
 //! An array that grew is byte for byte the array that had its length from the start.
 
-mod support;
-
+use crate::support::{
+    BYTE_ORDERS, ORDERS, Sample, folder, golden, numbered, raw_header, refused, write_numbered,
+};
 use ndarray::{Array1, Array2, Axis, Ix1, Ix2, IxDyn, Slice, array};
 use outcore_storage::npy::{Header, Version};
 use outcore_storage::{ByteOrder, DType, FileArray, FileArrayMut, Options, Order, Window};
 use std::fs;
 use std::path::Path;
-use support::{
-    BYTE_ORDERS, ORDERS, Sample, folder, golden, numbered, raw_header, refused, write_numbered,
-};
 
 fn grow<T: Sample>(path: &Path, shape: &[usize], axis: usize, pieces: &[usize], options: &Options) {
     let whole = numbered::<T>(shape);

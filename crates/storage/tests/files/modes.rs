@@ -2,8 +2,8 @@
 
 #![expect(clippy::float_cmp, reason = "the sums are exact")]
 
-mod support;
-
+use crate::support::tiles::{Strides, Tile, shape, strides, window_in};
+use crate::support::{FOREIGN, ORDERS, Sample, folder, maps, numbered, refused, write_numbered};
 use ndarray::{Array2, Axis, Dimension, Ix1, Ix2, IxDyn, array};
 use outcore_storage::{
     Advice, DType, FileArray, FileArrayMut, MappedArray, MappedArrayMut, Options, Order, Pod,
@@ -14,8 +14,6 @@ use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
 use std::fs::{self, File};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::PathBuf;
-use support::tiles::{Strides, Tile, shape, strides, window_in};
-use support::{FOREIGN, ORDERS, Sample, folder, maps, numbered, refused, write_numbered};
 
 /// A file of the samples 0 to 11 in three rows.
 fn file() -> (tempfile::TempDir, PathBuf) {

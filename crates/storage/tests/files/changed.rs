@@ -1,14 +1,12 @@
 //! A read-only array notices when its file changes, wherever an operation would read it.
 
-mod support;
-
+use crate::support::{folder, refused, write_numbered};
 use ndarray::{Array2, Ix1, Ix2, Slice};
 use outcore_storage::{ErrorKind, FileArray, FileArrayMut, Options, Sliced, Source, Window};
 use std::fs::{self, File, FileTimes};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
-use support::{folder, refused, write_numbered};
 
 const BYTES: u64 = 128 + 12 * 4;
 
