@@ -18,9 +18,15 @@ const ALL: [Trigonometric; 8] = [
     Trigonometric::Dst4,
 ];
 
-/// The cosine or sine of `numerator / denominator` of half a turn, and what an element weighs.
-fn term(kind: Trigonometric, len: usize, k: usize, n: usize) -> Double2 {
-    let (numerator, denominator, sine) = match kind {
+/// The cosines and the sines of all angles of a transform, because series take time.
+fn turns(kind: Trigonometric, len: usize) -> Vec<(Double2, Double2)> {
+    let (_, denominator, _) = angle(kind, len, 0, 0);
+    (0..2 * denominator).map(|k| Double2::turn(k, 2 * denominator)).collect()
+}
+
+/// What half a turn is multiplied and divided by, and whether its sine is taken.
+fn angle(kind: Trigonometric, len: usize, k: usize, n: usize) -> (usize, usize, bool) {
+    match kind {
         Trigonometric::Dct1 => (k * n, len - 1, false),
         Trigonometric::Dct2 => (k * (2 * n + 1), 2 * len, false),
         Trigonometric::Dct3 => ((2 * k + 1) * n, 2 * len, false),
@@ -29,8 +35,18 @@ fn term(kind: Trigonometric, len: usize, k: usize, n: usize) -> Double2 {
         Trigonometric::Dst2 => ((k + 1) * (2 * n + 1), 2 * len, true),
         Trigonometric::Dst3 => ((2 * k + 1) * (n + 1), 2 * len, true),
         Trigonometric::Dst4 => ((2 * k + 1) * (2 * n + 1), 4 * len, true),
-    };
-    let (cosine, sin) = Double2::turn(numerator % (2 * denominator), 2 * denominator);
+    }
+}
+
+/// What an element is multiplied by.
+fn term(
+    kind: Trigonometric,
+    len: usize,
+    [k, n]: [usize; 2],
+    turns: &[(Double2, Double2)],
+) -> Double2 {
+    let (numerator, _, sine) = angle(kind, len, k, n);
+    let (cosine, sin) = turns[numerator % turns.len()];
     let halved = match kind {
         Trigonometric::Dct1 => n == 0 || n == len - 1,
         Trigonometric::Dct3 => n == 0,
@@ -42,11 +58,12 @@ fn term(kind: Trigonometric, len: usize, k: usize, n: usize) -> Double2 {
 }
 
 fn definition<T: Number>(lane: &[T], kind: Trigonometric) -> Vec<f64> {
+    let turns = turns(kind, lane.len());
     let of = |k: usize| {
         let terms = lane
             .iter()
             .enumerate()
-            .map(|(n, x)| Double2::from(x.wide()) * term(kind, lane.len(), k, n));
+            .map(|(n, x)| Double2::from(x.wide()) * term(kind, lane.len(), [k, n], &turns));
         let sum = terms.fold(Double2::from(0.0), |sum, term| sum + term);
         sum.high + sum.low
     };

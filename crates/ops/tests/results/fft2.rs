@@ -1,7 +1,7 @@
 //! The transform is that of the definition, within the promised accuracy, whatever the shape, the
 //! order, the plan and the way in which it is run.
 
-use crate::support::definition::{Wide, bin, definition, error, real_error};
+use crate::support::definition::{Bins, Wide, definition, error, real_error};
 use crate::support::double_double::Double2;
 use crate::support::{Number, ORDERS, bound, float, in_order, noise, random, resources, scrambled};
 use half::f16;
@@ -149,13 +149,14 @@ where
     let mut spectrum = Array2::zeros(shape);
     let plan = crate::support::tightest::<T>(&fft2(&field), 2);
     plan.run(&field, &mut spectrum, Control::new()).unwrap();
+    let definition = Bins::<W>::new(shape);
     let (mut far, mut size) = (0.0, 0.0);
     for index in 0..24 {
         let pick = |salt, len: usize| {
             usize::try_from(scrambled(salt, index) % len as u64).expect("an index")
         };
         let place = [pick(1, shape.0), pick(2, shape.1)];
-        let expected = bin::<T, W>(&field, place);
+        let expected = definition.of(&field, place);
         let found = spectrum[place];
         far += (Complex::new(found.re.wide(), found.im.wide()) - expected).norm_sqr();
         size += expected.norm_sqr();
@@ -283,9 +284,10 @@ fn single_frequencies_are_those_of_the_definition() {
         let field = in_order(&random::<f64>(shape, order, 13), order);
         let bins = [[0, 0], [shape.0 - 1, 0], [shape.0 / 2, shape.1 - 1], [0, 0]];
         let found = dft2_bins(&field, &bins, |x| x, Budget::new(1 << 20), Control::new()).unwrap();
+        let definition = Bins::<Double2>::new(shape);
         let size = float(field.len()).sqrt();
         for (&place, found) in bins.iter().zip(found) {
-            let expected = bin::<f64, Double2>(&field, place);
+            let expected = definition.of(&field, place);
             assert!((found - expected).norm() < 1e-14 * size, "{shape:?} {place:?}");
         }
     }

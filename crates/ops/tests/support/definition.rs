@@ -60,9 +60,15 @@ pub(crate) struct Pair<W> {
 }
 
 impl<W: Wide> Pair<W> {
+    fn times(self, other: Self) -> Self {
+        let (re, im) =
+            (self.re * other.re - self.im * other.im, self.re * other.im + self.im * other.re);
+        Self { re, im }
+    }
+
     fn plus_product(self, a: Self, b: Self) -> Self {
-        let (re, im) = (a.re * b.re - a.im * b.im, a.re * b.im + a.im * b.re);
-        Self { re: self.re + re, im: self.im + im }
+        let product = a.times(b);
+        Self { re: self.re + product.re, im: self.im + product.im }
     }
 
     fn narrow(self) -> Complex<f64> {
@@ -70,14 +76,17 @@ impl<W: Wide> Pair<W> {
     }
 }
 
-/// The roots of unity of an axis.
+/// The roots of unity of an axis: each the product of two, out of fewer, because series take time.
 fn waves<W: Wide>(len: usize, direction: Direction) -> Vec<Pair<W>> {
     let wave = |k| {
         let (re, sin) = W::turn(k, len);
         let im = if direction == Direction::Forward { W::default() - sin } else { sin };
         Pair { re, im }
     };
-    (0..len).map(wave).collect()
+    let count = len.isqrt().max(1);
+    let near: Vec<_> = (0..count.min(len)).map(wave).collect();
+    let far = (0..len).step_by(count).map(wave);
+    far.flat_map(|far| near.iter().map(move |&near| far.times(near))).take(len).collect()
 }
 
 fn widened<T: Number, W: Wide, D: Dimension>(field: &Array<Complex<T>, D>) -> Array<Pair<W>, D> {
@@ -119,23 +128,31 @@ pub(crate) fn definition_along<T: Number, W: Wide, D: Dimension>(
     field.map(|x| Pair { re: x.re * scale, im: x.im * scale })
 }
 
-/// One element of the forward transform.
-pub(crate) fn bin<T: Number, W: Wide>(
-    field: &Array2<Complex<T>>,
-    [k, l]: [usize; 2],
-) -> Complex<f64> {
-    let (rows, columns) = field.dim();
-    let waves: [Vec<Pair<W>>; 2] = [rows, columns].map(|len| waves(len, Direction::Forward));
-    let mut total = Pair::default();
-    for (m, row) in field.rows().into_iter().enumerate() {
-        let mut sum = Pair::default();
-        for (n, x) in row.iter().enumerate() {
-            let x = Pair { re: x.re.wide().into(), im: x.im.wide().into() };
-            sum = sum.plus_product(x, waves[1][l * n % columns]);
-        }
-        total = total.plus_product(sum, waves[0][k * m % rows]);
+/// Single elements of forward transforms of a shape.
+pub(crate) struct Bins<W>([Vec<Pair<W>>; 2]);
+
+impl<W: Wide> Bins<W> {
+    pub(crate) fn new((rows, columns): (usize, usize)) -> Self {
+        Self([rows, columns].map(|len| waves(len, Direction::Forward)))
     }
-    total.narrow()
+
+    pub(crate) fn of<T: Number>(
+        &self,
+        field: &Array2<Complex<T>>,
+        [k, l]: [usize; 2],
+    ) -> Complex<f64> {
+        let Self([down, along]) = self;
+        let mut total = Pair::default();
+        for (m, row) in field.rows().into_iter().enumerate() {
+            let mut sum = Pair::default();
+            for (n, x) in row.iter().enumerate() {
+                let x = Pair { re: x.re.wide().into(), im: x.im.wide().into() };
+                sum = sum.plus_product(x, along[l * n % along.len()]);
+            }
+            total = total.plus_product(sum, down[k * m % down.len()]);
+        }
+        total.narrow()
+    }
 }
 
 /// How far an array is from the definition, relative to it, in the L2 norm.
