@@ -1,4 +1,4 @@
-"""The 2-D transform of an array in memory with scipy.fft, and nothing else: no file is written.
+"""The transform along all axes of an array in memory with scipy.fft, and nothing else: no file is written.
 
     python scipy_alone.py IN.npy _ [_ [THREADS]]
 
@@ -16,7 +16,7 @@ import scipy.fft
 def main(source, _target, _block_mib=64, threads=2):
     field = np.load(source)
     begin, cpu_begin = time.perf_counter(), time.process_time()
-    scipy.fft.fft2(field, workers=threads)
+    scipy.fft.fftn(field, workers=threads)
     seconds, cpu_seconds = time.perf_counter() - begin, time.process_time() - cpu_begin
     print(json.dumps({"seconds": seconds, "cpu_seconds": cpu_seconds}))
 

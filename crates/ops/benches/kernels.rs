@@ -4,15 +4,17 @@
 
 use divan::Bencher;
 use divan::counter::BytesCount;
-use ndarray::Array2;
+use ndarray::ArrayD;
 use num_complex::Complex;
 use outcore_ops::kernels::TileLanes;
-use outcore_ops::{Budget, Control, fft2};
+use outcore_ops::{Budget, Control, fftn};
 use outcore_storage::Buffer;
 
 /// Tiles of 128 MiB in single precision: whole columns and whole rows of a matrix of 16384 x 16384.
 const COLUMNS: (usize, usize) = (16384, 1024);
 const ROWS: (usize, usize) = (1024, 16384);
+/// Arrays of 512 and 234 MiB.
+const IN_MEMORY: [&[usize]; 3] = [&[8192, 8192], &[512, 512, 256], &[256, 300, 400]];
 
 fn main() {
     divan::main();
@@ -46,11 +48,12 @@ fn gather_and_scatter_columns(bencher: Bencher<'_, '_>) {
 }
 
 /// The whole transform of an array in memory, into another.
-#[divan::bench(sample_count = 5)]
-fn fft2_of_8192_x_8192(bencher: Bencher<'_, '_>) {
-    let field = Array2::from_elem((8192, 8192), Complex::new(1.0_f32, 0.5));
-    let mut spectrum = Array2::zeros(field.dim());
-    let plan = fft2(&field).plan::<f32>(Budget::new(1 << 30)).expect("it fits");
+#[divan::bench(sample_count = 8, args = IN_MEMORY)]
+fn fftn_in_memory(bencher: Bencher<'_, '_>, shape: &[usize]) {
+    let field = ArrayD::from_elem(shape, Complex::new(1.0_f32, 0.5));
+    let mut spectrum = ArrayD::zeros(shape);
+    let axes: Vec<usize> = (0..shape.len()).collect();
+    let plan = fftn(&field, &axes).plan::<f32>(Budget::new(1 << 30)).expect("it fits");
     let bytes = BytesCount::of_many::<Complex<f32>>(field.len());
     bencher.counter(bytes).bench_local(|| {
         plan.run(&field, divan::black_box(&mut spectrum), Control::new()).expect("it runs")
