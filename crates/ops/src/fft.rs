@@ -25,6 +25,7 @@ pub(crate) mod long;
 pub(crate) mod passes;
 pub(crate) mod reals;
 pub(crate) mod sizes;
+mod strips;
 pub(crate) mod tiles;
 
 use ndarray::{Dimension, Ix2, IxDyn};
@@ -52,8 +53,8 @@ use crate::{Error, Resources, Result};
 ///
 /// A lane of more than 2^20 elements whose length is the product of two up to 2^20 is transformed in four
 /// steps, whatever the budget (Bailey, "FFTs in external or hierarchical memory", 1990). So it may be longer
-/// than the budget: then there are two passes, through a scratch array (see [`FftPlan::run_with_scratch`]).
-/// Other long lanes must fit, and the refusal names the next length that need not.
+/// than the budget: then there are two passes, the second of which works in place in the output. Other long
+/// lanes must fit, and the refusal names the next length that need not.
 ///
 /// ```
 /// use ndarray::Array2;
@@ -115,7 +116,7 @@ pub fn ifft2(source: &impl Stored<Ix2>) -> Fft<'_, Ix2> {
 /// slower of the axes fit as one column and the others as one row; otherwise as many passes as it takes.
 /// Memory: at least one lane, and for each thread what its transform needs; where that exceeds the budget,
 /// a long lane is cut in two, as that of [`fft`] is. Along its axis there are then two passes, and along
-/// the others as few as fit; [`FftPlan::run_with_scratch`] runs them.
+/// the others as few as fit. If it comes after others, [`FftPlan::run_with_scratch`] runs them.
 ///
 /// Accuracy: the relative error in the L2 norm is at most `0.6 ε √log2 N` for `f32` and `1.0 ε √log2 N`
 /// for `f64`, N the number of elements that are transformed together, where no length has a prime
@@ -247,7 +248,7 @@ impl<'a, D: Dimension> Fft<'a, D> {
             resources,
             output_bytes: len * written,
             // A single pass needs no scratch: the tile is the intermediate result.
-            scratch_bytes: if passes.len() > 1 && (self.real_part || cut.is_long()) {
+            scratch_bytes: if passes.len() > 1 && (self.real_part || cut.needs_scratch()) {
                 len * element
             } else {
                 0
@@ -314,8 +315,8 @@ where
     /// If a shape differs from the plan's, reading or writing fails, or the caller cancels. The
     /// source is unharmed; the sink's contents are then unspecified, but with a journal a later run goes on
     /// with them; one that was killed after its first pass reads the source once more. If the plan needs a
-    /// scratch array, for a lane that is longer than the budget, or is one for the real part: see
-    /// [`run_with_scratch`](Self::run_with_scratch) and [`run_through`](Self::run_through).
+    /// scratch array, for a lane that is longer than the budget and comes after other axes, or is one for the
+    /// real part: see [`run_with_scratch`](Self::run_with_scratch) and [`run_through`](Self::run_through).
     pub fn run<R, S>(&self, source: &R, sink: &mut S, control: Control<'_>) -> Result<Report>
     where
         R: Source<Complex<T>, D>,
@@ -323,7 +324,7 @@ where
     {
         self.check(&[&source.shape(), &sink.shape()])?;
         self.check_whole()?;
-        if self.passes.is_long() {
+        if self.passes.needs_scratch() {
             return self.refused("");
         }
         let sink = Shared::new(sink);
@@ -407,15 +408,14 @@ where
     {
         self.check(&[&source.shape(), &sink.shape()])?;
         self.check_whole()?;
-        let sink = Shared::new(sink);
-        let Passes::Chain(stages) = &self.passes else {
-            return self.run_passes(source, &sink, &sink, Home::Sink, control);
-        };
+        if !self.passes.needs_scratch() {
+            return self.run(source, sink, control);
+        }
         self.check(&[&scratch.shape()])?;
-        let scratch = Shared::new(scratch);
+        let (scratch, sink) = (Shared::new(scratch), Shared::new(sink));
+        let Passes::Chain(stages) = &self.passes else { unreachable!("a lane that is cut") };
         let written: [&dyn WriteShared<_, _>; 2] = [&scratch, &sink];
-        let control = control.over([&written[0], &written[1]]);
-        let mut run = Run::new(&self.plan, control)?;
+        let mut run = Run::new(&self.plan, control.over([&written[0], &written[1]]))?;
         self.run_chain(&mut run, stages, (source, &scratch, &sink), Some(&sink))?;
         Ok(run.finish())
     }
@@ -473,28 +473,32 @@ where
                 self.run_blocks(&mut run, (blocks, *split), (&source, &between, &sink), home)?;
             }
             Passes::Chain(stages) => {
-                self.run_chain(&mut run, stages, (source, between, sink), None)?;
+                let back = (home == Home::Sink).then_some(between);
+                self.run_chain(&mut run, stages, (source, between, sink), back)?;
             }
         }
         Ok(run.finish())
     }
 
-    /// Runs stages, of which all but the first read the sink back.
+    /// Runs stages, of which all but the first read the sink back. The first one needs no scratch array if
+    /// that can be done.
     fn run_chain(
         &self,
         run: &mut Run<'_, '_>,
         stages: &[Stage],
         (source, scratch, sink): long::Arrays<'_, T, D>,
-        back: Option<&dyn Source<Complex<T>, D>>,
+        back: Option<&dyn Store<Complex<T>, D>>,
     ) -> Result<()> {
         self.axes.check_runs(&self.plan.operation, sink)?;
         if let Some(Stage::Long(_)) = stages.first() {
             self.axes.check_runs(&self.plan.operation, source)?;
         }
-        run.go_on_from(chain::resumed(run.mark(), stages));
+        let home = if back.is_some() { Home::Sink } else { Home::Scratch };
+        run.go_on_from(chain::resumed(run.mark(), stages, home));
         for (index, stage) in stages.iter().enumerate() {
             let is_first = index == 0;
-            let source = back.filter(|_| !is_first).unwrap_or(source);
+            let read_back = back.filter(|_| !is_first);
+            let source = read_back.map_or(source, |back| back as &dyn Source<_, _>);
             match stage {
                 Stage::Tiles(pass) => self.run_stage(run, pass, source, sink)?,
                 Stage::Long(stage) => {
@@ -502,7 +506,8 @@ where
                     let lanes = lanes.find(|lanes| lanes.axis() == stage.place);
                     let lanes = lanes.expect("a transform along each of the places");
                     let finished = if is_first { run.mark().ahead } else { 0 };
-                    let arrays = (source, scratch, sink);
+                    let between = back.filter(|_| is_first).unwrap_or(scratch);
+                    let arrays = (source, between, sink);
                     stage.long.run(run, lanes, self.threads(), finished, arrays)?;
                 }
             }
@@ -673,7 +678,11 @@ pub(crate) enum Home {
 /// tiles that are finished stay so.
 pub(crate) fn repeated(mark: Mark, cuts: &Cuts, home: Home) -> Mark {
     let count = cuts.all_row_tiles();
-    let lost = cuts.kept_from < count;
+    again(mark, count, cuts.kept_from < count, home)
+}
+
+/// The same of so many tiles of rows, of which some are lost or none.
+fn again(mark: Mark, count: usize, lost: bool, home: Home) -> Mark {
     let torn = mark.pass == 1 && home == Home::Sink && !mark.at_rest;
     if !lost && !torn {
         return Mark { ahead: mark.ahead.min(count), ..mark };

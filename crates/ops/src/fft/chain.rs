@@ -4,9 +4,9 @@
 //! ```text
 //!     axes 0, 1, 2, of which 1 is long
 //!
-//!     source ──▶ sink          axis 0: tiles
+//!     source ──▶ sink              axis 0: tiles
 //!     sink ──▶ scratch ──▶ sink    axis 1: the four steps
-//!     sink ──▶ sink            axis 2: tiles, in place
+//!     sink ──▶ sink                axis 2: tiles, in place
 //! ```
 //!
 //! Axes are transformed in the same order as in tiles and blocks, so the bits are the same.
@@ -14,11 +14,11 @@
 use num_complex::Complex;
 use outcore_storage::{Element, Mark, Stored};
 
+use super::Home;
 use super::axes::Axes;
 use super::long::{Long, LongRequest};
 use super::sizes::{Sizes, TilePass};
 use super::tiles::TileRequest;
-use super::{Home, repeated};
 use crate::Resources;
 use crate::fourier::Real;
 use crate::plan::{PassPlan, duration};
@@ -28,7 +28,7 @@ use crate::plan::{PassPlan, duration};
 pub(crate) enum Stage {
     /// One pass.
     Tiles(TilePass),
-    /// Two passes along a place that is cut in two, through a scratch array.
+    /// Two passes along a place that is cut in two: through a scratch array, unless they are the first.
     Long(Box<LongStage>),
 }
 
@@ -73,11 +73,11 @@ impl Stage {
     }
 
     /// Where a run goes on from a mark within this stage, which begins with a pass.
-    fn resumed(&self, mark: Mark, first: usize) -> Mark {
+    fn resumed(&self, mark: Mark, first: usize, home: Home) -> Mark {
         match self {
             // The source is as it was.
             Self::Tiles(_) if first == 0 => mark,
-            Self::Long(stage) if first == 0 => repeated(mark, stage.long.cuts(), Home::Scratch),
+            Self::Long(stage) if first == 0 => stage.long.resumed(mark, home),
             // What works in place cannot be done again.
             Self::Tiles(_) if !mark.at_rest => Mark::default(),
             Self::Tiles(_) | Self::Long(_) => mark,
@@ -85,13 +85,14 @@ impl Stage {
     }
 }
 
-/// Where a run of stages goes on from the mark of an earlier one.
-pub(super) fn resumed(mark: Mark, stages: &[Stage]) -> Mark {
+/// Where a run of stages goes on from the mark of an earlier one; the first of them leaves what lies between
+/// its passes in the sink or in the scratch array.
+pub(super) fn resumed(mark: Mark, stages: &[Stage], home: Home) -> Mark {
     let mut first = 0;
     for stage in stages {
         let end = first + stage.passes();
         if mark.pass < end {
-            return stage.resumed(mark, first);
+            return stage.resumed(mark, first, home);
         }
         first = end;
     }

@@ -10,7 +10,8 @@ use crate::transfer::WriteShared;
 pub(crate) struct InShape<'a, S: ?Sized, D> {
     array: &'a S,
     layout: Layout<IxDyn>,
-    /// The elements between what belongs to neighbours along the first axis.
+    /// The elements before the first one, and between what belongs to neighbours along the first axis.
+    begin: usize,
     gap: usize,
     dimension: PhantomData<fn(D)>,
 }
@@ -27,11 +28,16 @@ impl<'a, S: Stored<D> + ?Sized, D: Dimension> InShape<'a, S, D> {
         let of = array.layout();
         let layout = Layout::new(IxDyn(shape), Order::C, of.element_bytes(), of.offset());
         let layout = layout.expect("an array with as many elements exists");
-        Self { array, layout, gap, dimension: PhantomData }
+        Self { array, layout, begin: 0, gap, dimension: PhantomData }
+    }
+
+    /// The same so many elements later.
+    pub(crate) fn later(self, begin: usize) -> Self {
+        Self { begin, ..self }
     }
 
     fn runs(&self, window: &Window<IxDyn>) -> Runs {
-        self.layout.runs(window).later(window.origin[0] * self.gap)
+        self.layout.runs(window).later(self.begin + window.origin[0] * self.gap)
     }
 }
 

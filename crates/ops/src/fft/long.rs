@@ -1,32 +1,37 @@
 //! A lane that is longer than memory: the four steps in two passes.
 //!
 //! ```text
-//!     lane, as N1 x N2          between the passes,        result, as N2 x N1
-//!     ┌────┬────┬────┐          in blocks                  ┌─────┬─────┬─────┐
-//!     │ ▾▾ │    │    │  pass 1  ┌──────────────┐  pass 2   │ k1  │     │     │
-//!     │ ▾▾ │    │    │ ───────▶ ├──────────────┤ ────────▶ │ k1  │     │     │
-//!     │ ▾▾ │    │    │          ├──────────────┤           │ k1  │     │     │
+//!     lane, as N1 x N2          between the passes,        result, as N2 x N1,
+//!     ┌────┬────┬────┐          as N2 x N1                 in the same place
+//!     │ ▾▾ │    │    │  pass 1  ┌──────────────┐  pass 2   ┌─────┬─────┬─────┐
+//!     │ ▾▾ │    │    │ ───────▶ │ ▸▸▸▸▸▸▸▸▸▸▸▸ │ ────────▶ │ ▾▾  │     │     │
+//!     │ ▾▾ │    │    │          ├──────────────┤           │ ▾▾  │     │     │
 //!     └────┴────┴────┘          └──────────────┘           └─────┴─────┴─────┘
-//!     short runs are read       long runs                  short runs are written
+//!     short runs are read       long runs are written      short runs are read and written
 //! ```
 //!
-//! See `lanes/four_step.rs` for the mathematics; the arithmetic is the same, so is each bit of the
-//! result.
+//! A column of the first pass is a row of what lies between the passes; there, the rows of the four steps are
+//! columns, and so is the result: the second pass changes strips in their places. So there is no need of a
+//! scratch array, and short runs go to blocks of the disk that have been written before, which is faster than
+//! to fresh ones. See `lanes/four_step.rs` for the mathematics; the arithmetic is the same, so is each bit of
+//! the result.
 
-use ndarray::{ArrayViewD, Dimension, IxDyn};
+use ndarray::{ArrayView2, ArrayViewMut2, Axis, AxisDescription, Dimension, IxDyn, Slice};
 use num_complex::Complex;
-use outcore_storage::{Buffer, Element, Order, Source, Window};
+use outcore_storage::{Buffer, Element, Mark, Order, Source, Stored, Window};
+use rayon::prelude::*;
+use std::ops::Range;
 
 use super::axes::Axes;
-use super::between::{Between, Cuts, RowTiles, Store, Turn, turn_bytes};
-use super::blocks::{BlockRequest, Blocks, Matrices};
+use super::between::{RowTiles, Store};
 use super::in_shape::InShape;
 use super::sizes::LaneCosts;
+use super::strips::{Turned, turned_bytes};
+use super::{Home, again};
 use crate::fourier::Real;
 use crate::lanes::{FourStep, LaneScratch, Lanes, cost, factors};
-use crate::plan::{PassPlan, Run, SLOTS, duration, greatest, slots};
+use crate::plan::{PassPlan, Run, SLOTS, duration, greatest};
 use crate::stream::{Durable, Pass, Resume};
-use crate::tile::{Tile, gathered_len};
 use crate::transfer::{Io, WriteShared, staging_bytes};
 use crate::{Resources, Result};
 
@@ -34,9 +39,8 @@ use crate::{Resources, Result};
 #[derive(Clone, Debug)]
 pub(crate) struct Long {
     lens: Lens,
-    blocks: Blocks,
-    /// The tiles of rows in memory at a time.
-    row_slots: usize,
+    columns: Strips,
+    rows: Strips,
 }
 
 /// An array of lanes of length N1 N2, `outer` of them with `inner` elements between neighbours.
@@ -48,11 +52,114 @@ struct Lens {
     inner: usize,
 }
 
-impl Lens {
-    /// The elements between neighbours of a lane in a turned tile of so many rows, if lanes are not
-    /// transformed already while they are read.
-    fn turned_inner(&self, height: usize) -> usize {
-        if self.inner == 1 { 1 } else { height * self.inner }
+/// The strips of a pass: of `matrices`, whose columns have a length.
+///
+/// ```text
+///     ┌──┬────┬────┬─┐    a page of the file has the end of a row and the beginning of the next one: so
+///     │ 0│  1 │  2 │0│    where strips are written, both are in one, whose runs are whole pages
+///     │ 0│  1 │  2 │0│
+///     └──┴────┴────┴─┘
+/// ```
+#[derive(Clone, Debug)]
+struct Strips {
+    matrices: usize,
+    len: usize,
+    ranges: RowTiles,
+    /// The last columns, which the first strip has besides.
+    wrapped: usize,
+    /// The strips in memory at a time.
+    slots: usize,
+}
+
+/// What is read or written at a time of a strip whose last columns are in the row before.
+struct Part {
+    /// Whether the window is of the matrix whose rows begin with the last columns of the row before.
+    is_shifted: bool,
+    window: Window<IxDyn>,
+    /// Which of the last columns, and of the others, and which elements of them.
+    columns: [Range<usize>; 2],
+    elements: [Range<usize>; 2],
+}
+
+impl Part {
+    /// The columns and elements of a half.
+    fn places(&self, half: usize) -> impl Fn(AxisDescription) -> Slice {
+        let places = [self.columns[half].clone(), self.elements[half].clone()];
+        move |axis| Slice::from(places[axis.axis.index()].clone())
+    }
+}
+
+impl Strips {
+    fn count(&self) -> usize {
+        self.matrices * self.ranges.len()
+    }
+
+    /// The matrix of a strip, and its columns.
+    fn of(&self, index: usize) -> (usize, Range<usize>) {
+        let count = self.ranges.len();
+        (index / count, self.ranges.range(index % count))
+    }
+
+    /// How many of the last columns a strip has.
+    fn wrapped(&self, index: usize) -> usize {
+        if index.is_multiple_of(self.ranges.len()) { self.wrapped } else { 0 }
+    }
+
+    /// The elements of a strip, and of the largest one.
+    fn elements(&self, index: usize) -> usize {
+        self.len * (self.wrapped(index) + self.of(index).1.len())
+    }
+
+    fn most(&self) -> usize {
+        self.len * self.ranges.height.min(self.width())
+    }
+
+    /// The columns of a matrix.
+    fn width(&self) -> usize {
+        self.ranges.count + self.wrapped
+    }
+
+    /// What a strip is read and written in.
+    fn parts(&self, index: usize) -> Vec<Part> {
+        let ((matrix, columns), wrapped, len) = (self.of(index), self.wrapped(index), self.len);
+        let window = |rows: Range<usize>, columns: Range<usize>| {
+            let origin = IxDyn(&[matrix, rows.start, columns.start]);
+            Window::new(origin, IxDyn(&[1, rows.len(), columns.len()]))
+        };
+        let (own, count) = (0..columns.len(), self.width());
+        let whole = |rows: Range<usize>| Part {
+            is_shifted: false,
+            window: window(rows.clone(), columns.clone()),
+            columns: [0..0, own.clone()],
+            elements: [rows.clone(), rows],
+        };
+        if wrapped == 0 {
+            return vec![whole(0..len)];
+        }
+        let middle = Part {
+            is_shifted: true,
+            window: window(0..len - 1, 0..wrapped + own.len()),
+            columns: [0..wrapped, own.clone()],
+            elements: [0..len - 1, 1..len],
+        };
+        let last = Part {
+            is_shifted: false,
+            window: window(len - 1..len, count - wrapped..count),
+            columns: [0..wrapped, 0..0],
+            elements: [len - 1..len, len - 1..len],
+        };
+        vec![whole(0..1), middle, last]
+    }
+
+    /// The columns of a matrix that strips from this one on have.
+    fn left(&self, index: usize, matrix: usize) -> Range<usize> {
+        match index.saturating_sub(matrix * self.ranges.len()) {
+            0 => 0..self.width(),
+            strips if strips < self.ranges.len() => {
+                self.ranges.range(strips).start..self.ranges.count
+            }
+            _ => 0..0,
+        }
     }
 }
 
@@ -67,8 +174,7 @@ pub(crate) struct LongRequest {
     offset: u64,
     /// The elements of the tables of all transforms.
     tables: u64,
-    gathered: fn(usize, usize) -> usize,
-    turn_bytes: fn(usize, usize, usize) -> u64,
+    turned_bytes: fn(usize) -> u64,
 }
 
 /// Where runs are cut, so that tiles have no page in common.
@@ -80,7 +186,7 @@ impl LongRequest {
     pub(super) fn new<T: Real>(
         axes: &Axes,
         index: usize,
-        source: &dyn outcore_storage::Stored<IxDyn>,
+        source: &dyn Stored<IxDyn>,
         resources: Resources,
     ) -> Option<Self>
     where
@@ -101,93 +207,93 @@ impl LongRequest {
             copies: if is_first { source.copies() } else { 0 },
             offset: layout.offset(),
             tables: LaneCosts::new::<T>(resources).tables(transformed),
-            gathered: gathered_len::<Complex<T>>,
-            turn_bytes: turn_bytes::<Complex<T>>,
+            turned_bytes: turned_bytes::<Complex<T>>,
         })
     }
 
     pub(super) fn best(&self, limit: u64) -> Option<(Long, Vec<PassPlan>)> {
-        let Lens { outer, one, other, inner } = self.lens;
-        let bytes = (outer * one * other * inner) as u64 * self.element;
-        let element = inner as u64 * self.element;
-        let (rows, row_slots) = best_rows(bytes, other, element, |slots| {
-            let tallest = greatest(one, limit, |height| self.rows_cost(height, slots))?;
-            Some(paged_rows(one, element, self.offset, tallest))
-        })?;
-        let row_slots = row_slots.min(rows.len() * outer);
-        self.blocks(Some(rows), row_slots, |request| {
-            let blocks = request.best(limit)?;
-            let mut plans = request.plans(&blocks);
-            plans[1].slots = row_slots;
-            plans[1].run_bytes_written = rows.height as u64 * element;
-            Some((Long { lens: self.lens, blocks, row_slots }, plans))
-        })
+        let columns = self.strips(limit, false)?;
+        let rows = self.strips(limit, true)?;
+        let plans = vec![self.plan("columns", &columns, false), self.plan("rows", &rows, true)];
+        Some((Long { lens: self.lens, columns, rows }, plans))
     }
 
-    /// The memory of the smallest tiles.
+    /// The memory of the smallest strips.
     pub(super) fn least(&self) -> u64 {
-        self.columns_cost(1, 1).max(self.rows_cost(1, 1))
+        self.cost(1, 1, false).max(self.cost(self.lens.inner, 1, true))
     }
 
-    fn blocks<R>(
-        &self,
-        fixed: Option<RowTiles>,
-        row_slots: usize,
-        then: impl FnOnce(&BlockRequest<'_>) -> R,
-    ) -> R {
-        let Lens { outer, one, other, inner } = self.lens;
-        let len = other * inner;
-        then(&BlockRequest {
-            of: Matrices { fixed, ..Matrices::new(outer, one, len, self.element) },
-            read: self.read,
-            output_bytes: (outer * one * len) as u64 * self.element,
-            columns_cost: &|width, slots| self.columns_cost(width, slots),
-            rows_cost: &|rows| self.rows_cost(rows.height, row_slots),
-        })
+    /// The length of a column, the number of columns of a matrix, and the bytes of an element that is read, in
+    /// the first pass or the second.
+    fn lens(&self, second: bool) -> (usize, usize, u64) {
+        let Lens { one, other, inner, .. } = self.lens;
+        if second { (other, one * inner, self.element) } else { (one, other * inner, self.read) }
     }
 
-    fn columns_cost(&self, width: usize, slots: usize) -> u64 {
-        let Lens { outer, one, other, inner } = self.lens;
-        let slots = slots.min(outer * (other * inner).div_ceil(width));
-        let gathered = (self.gathered)(one, width) as u64;
-        self.cost(one as u64 * width as u64, slots as u64, slots, gathered + cost(one).1)
+    /// The strips whose transfers take the least time.
+    fn strips(&self, limit: u64, second: bool) -> Option<Strips> {
+        let (len, count, read) = self.lens(second);
+        let inner = self.lens.inner;
+        let bytes = (self.lens.outer * len * count) as u64;
+        let choices = (1..=SLOTS).filter_map(|slots| {
+            let widest = greatest(count, limit, |width| self.cost(width, slots, second))?;
+            // Elements that lie together stay so, which the second pass needs of its columns.
+            let unit = if widest >= inner { inner } else { 1 };
+            if second && unit != inner {
+                return None;
+            }
+            let unit_bytes = unit as u64 * read;
+            let ranges = paged_rows(count / unit, unit_bytes, self.offset, widest / unit);
+            let lead = ranges.lead * unit;
+            let wrapped = if second { lead } else { 0 };
+            let (count, height) = (count - wrapped, ranges.height * unit);
+            let ranges = RowTiles { count, height, lead, ..ranges };
+            let run = ranges.height as u64 * read;
+            let written = if second { run } else { run * len as u64 };
+            let time = duration([(bytes * read, run), (bytes * self.element, written)], slots);
+            let strips = Strips { matrices: self.lens.outer, len, ranges, wrapped, slots };
+            Some((time, Strips { slots: slots.min(strips.count()), ..strips }))
+        });
+        choices.min_by(|one, other| one.0.total_cmp(&other.0)).map(|(_, strips)| strips)
     }
 
-    fn rows_cost(&self, height: usize, slots: usize) -> u64 {
-        let Lens { other, inner, .. } = self.lens;
-        let gathered = (self.gathered)(other, self.lens.turned_inner(height)) as u64;
-        let tile = (other * inner) as u64 * height as u64;
-        let cost = self.cost(tile, slots as u64, slots, gathered + cost(other).1);
-        cost.saturating_add((self.turn_bytes)(height, other * inner, inner))
-    }
-
-    fn cost(&self, tile: u64, copies: u64, slots: usize, scratch: u64) -> u64 {
+    /// The memory of a pass over strips of so many columns.
+    fn cost(&self, width: usize, slots: usize, second: bool) -> u64 {
+        let (len, _, read) = self.lens(second);
         let threads = self.resources.threads.get() as u64;
-        let elements = tile.saturating_mul(copies);
-        let elements = elements.saturating_add(threads * scratch).saturating_add(self.tables);
-        let bytes = tile.saturating_mul(self.read.max(self.element));
-        let written = tile.saturating_mul(self.element);
-        let staging = staging_bytes(self.copies, bytes, written, slots);
-        elements.saturating_mul(self.element).saturating_add(staging)
+        let strip = len as u64 * width as u64;
+        let elements = strip.saturating_mul(slots as u64);
+        let elements = elements.saturating_add(threads * cost(len).1).saturating_add(self.tables);
+        let bytes = strip.saturating_mul(read.max(self.element));
+        let written = strip.saturating_mul(self.element);
+        let copies = if second { 0 } else { self.copies };
+        let turned = (self.turned_bytes)(len.saturating_mul(width));
+        let beside = staging_bytes(copies, bytes, written, slots).saturating_add(turned);
+        elements.saturating_mul(self.element).saturating_add(beside)
     }
-}
 
-/// Of the tiles of rows that there may be with so many at a time, those whose transfers take the least time,
-/// and how many. An array of so many bytes is read in rows of a length, and written in runs of as many
-/// elements, each of so many bytes, as a tile is high.
-pub(crate) fn best_rows(
-    bytes: u64,
-    len: usize,
-    element: u64,
-    tiles: impl Fn(usize) -> Option<RowTiles>,
-) -> Option<(RowTiles, usize)> {
-    let choices = (1..=SLOTS).filter_map(|slots| {
-        let rows = tiles(slots)?;
-        let run = rows.height as u64 * element;
-        Some((duration([(bytes, run * len as u64), (bytes, run)], slots), rows, slots))
-    });
-    let (_, rows, slots) = choices.min_by(|one, other| one.0.total_cmp(&other.0))?;
-    Some((rows, slots))
+    fn plan(&self, name: &str, strips: &Strips, second: bool) -> PassPlan {
+        let Lens { outer, one, inner, .. } = self.lens;
+        let (len, count, read) = self.lens(second);
+        let (width, elements) = (strips.most() / len, (outer * len * count) as u64);
+        let written = match (second, inner) {
+            (false, 1) => width * len,
+            (false, _) if width >= inner => inner * one,
+            _ => width,
+        };
+        PassPlan {
+            name: name.to_owned(),
+            tiles: strips.count(),
+            tile: vec![len, width],
+            slots: strips.slots,
+            tile_bytes: strips.most() as u64 * self.element,
+            run_bytes_read: width as u64 * read,
+            run_bytes_written: written as u64 * self.element,
+            bytes_read: elements * read,
+            bytes_written: elements * self.element,
+            memory: self.cost(width, strips.slots, second),
+        }
+    }
 }
 
 /// Tiles of so many rows of at most a height, as even as whole pages of the result allow: there, rows are
@@ -208,51 +314,60 @@ pub(crate) fn paged_rows(count: usize, bytes: u64, offset: u64, tallest: usize) 
 }
 
 impl Long {
-    pub(super) fn cuts(&self) -> &Cuts {
-        &self.blocks.cuts
+    /// Where a run goes on from a mark: strips that are in their places again cannot be read once more.
+    pub(super) fn resumed(&self, mark: Mark, home: Home) -> Mark {
+        again(mark, self.rows.count(), false, home)
     }
 
-    /// Runs both passes. The first so many tiles of rows have been finished by an earlier run.
+    /// Runs both passes. The first so many strips of the second have been finished by an earlier run.
     pub(super) fn run<T: Real, D: Dimension>(
         &self,
         run: &mut Run<'_, '_>,
         lanes: &Lanes<T>,
         threads: usize,
         finished: usize,
-        (source, scratch, sink): Arrays<'_, T, D>,
+        (source, between, sink): Arrays<'_, T, D>,
     ) -> Result<()>
     where
         Complex<T>: Element,
     {
         let Lens { outer, one, other, inner } = self.lens;
         let fft = lanes.four_step().expect("a lane that is cut in two");
-        let cuts = &self.blocks.cuts;
-        let shape = [outer, one, other * inner];
-        let source = InShape::new(source, &shape);
-        let sink = InShape::new(sink, &[outer, other, one * inner]);
-        let scratch = InShape::new(scratch, &shape);
-        let between = Between::new(&scratch, cuts, finished);
-        let gathered = gathered_len::<Complex<T>>;
-        let scratch = LaneScratch::of_lens(threads, gathered(one, cuts.width), cost(one).1);
-        let (source, slots): (&dyn Source<_, _>, _) = (&source, self.blocks.slots);
-        run.pass(&LongColumns { cuts, slots, source, between: &between, inner, fft, scratch })?;
-        let height = cuts.rows.tallest();
-        let gathered = gathered(other, self.lens.turned_inner(height));
-        run.pass(&LongRows {
-            cuts,
-            slots: self.row_slots,
-            between: &between,
-            sink: &sink,
-            lens: self.lens,
+        let source = InShape::new(source, &[outer, one, other * inner]);
+        let (columns, rows, width) = (&self.columns, &self.rows, one * inner);
+        let made = [outer, other, width];
+        run.pass(&Columns {
+            strips: columns,
+            left: &|matrix| rows.left(finished, matrix),
+            inner,
+            source: &source,
+            rows: &InShape::new(between, &made),
+            groups: &InShape::new(between, &[outer * other, one, inner]),
+            fft,
+            scratch: LaneScratch::of_lens(threads, 0, cost(one).1),
+            turned: Turned::new(columns.most()),
+        })?;
+        // Rows that begin with the last columns of those before them.
+        let (shifted, later) = ([outer, other - 1, width], width - rows.wrapped);
+        run.pass(&Rows {
+            strips: rows,
+            source: [
+                &InShape::new(between, &made),
+                &InShape::with_gap(between, &shifted, width).later(later),
+            ],
+            sink: [
+                &InShape::new(sink, &made),
+                &InShape::with_gap(sink, &shifted, width).later(later),
+            ],
             lanes,
             fft,
-            scratch: LaneScratch::of_lens(threads, gathered, cost(other).1),
-            turn: Turn::new(height, cuts.len, inner),
+            scratch: LaneScratch::of_lens(threads, 0, cost(other).1),
+            turned: Turned::new(rows.most()),
         })
     }
 }
 
-/// A source, a scratch array and a sink.
+/// A source, what lies between the passes, and a sink, which may be the same.
 pub(super) type Arrays<'a, T, D> = (
     &'a dyn Source<Complex<T>, D>,
     &'a dyn Store<Complex<T>, D>,
@@ -260,144 +375,195 @@ pub(super) type Arrays<'a, T, D> = (
 );
 
 /// The first pass: columns of lanes, and the factors in between.
-pub(crate) struct LongColumns<'a, T: Real> {
-    pub(crate) cuts: &'a Cuts,
-    pub(crate) slots: usize,
-    pub(crate) source: &'a dyn Source<Complex<T>, IxDyn>,
-    pub(crate) between: &'a Between<'a, Complex<T>>,
-    pub(crate) inner: usize,
-    pub(crate) fft: &'a FourStep<T>,
-    pub(crate) scratch: LaneScratch<T>,
+struct Columns<'a, T: Real> {
+    strips: &'a Strips,
+    /// The elements of each row between the passes, of one of the matrices, that are no results yet.
+    left: &'a (dyn Fn(usize) -> Range<usize> + Sync),
+    inner: usize,
+    source: &'a dyn Source<Complex<T>, IxDyn>,
+    /// What lies between the passes, in its rows, and as matrices of what lies together.
+    rows: &'a dyn WriteShared<Complex<T>, IxDyn>,
+    groups: &'a dyn WriteShared<Complex<T>, IxDyn>,
+    fft: &'a FourStep<T>,
+    scratch: LaneScratch<T>,
+    turned: Turned<Complex<T>>,
 }
 
-impl<T: Real> Resume for LongColumns<'_, T>
+impl<T: Real> Columns<'_, T>
+where
+    Complex<T>: Element,
+{
+    /// Writes columns that are whole rows.
+    fn write_rows(
+        &self,
+        (matrix, columns): (usize, Range<usize>),
+        lanes: &ArrayView2<'_, Complex<T>>,
+        io: &Io,
+    ) -> Result<()> {
+        let left = (self.left)(matrix);
+        let origin = IxDyn(&[matrix, columns.start, left.start]);
+        let lanes = lanes.slice_axis(Axis(1), Slice::from(left));
+        let window = Window::new(origin, IxDyn(&[1, lanes.nrows(), lanes.ncols()]));
+        Ok(io.write(self.rows, &window, lanes.insert_axis(Axis(0)).into_dyn(), Order::C)?)
+    }
+
+    /// Writes columns of which some make a row together.
+    fn write_groups(
+        &self,
+        (matrix, columns): (usize, Range<usize>),
+        lanes: &ArrayView2<'_, Complex<T>>,
+        io: &Io,
+    ) -> Result<()> {
+        let (inner, other) = (self.inner, self.strips.ranges.count / self.inner);
+        let left = (self.left)(matrix);
+        let left = left.start / inner..left.end / inner;
+        let lanes = lanes.slice_axis(Axis(1), Slice::from(left.clone()));
+        let write = |n2: usize| {
+            let within = columns.start.max(n2 * inner)..columns.end.min((n2 + 1) * inner);
+            let part = within.start - columns.start..within.end - columns.start;
+            let part = lanes.slice_axis(Axis(0), Slice::from(part));
+            let origin = IxDyn(&[matrix * other + n2, left.start, within.start - n2 * inner]);
+            let window = Window::new(origin, IxDyn(&[1, part.ncols(), part.nrows()]));
+            self.turned.write(self.groups, &window, part.split_at(Axis(0), 0).into(), io)
+        };
+        let groups = columns.start / inner..columns.end.div_ceil(inner);
+        io.run(|| groups.into_par_iter().try_for_each(write))
+    }
+}
+
+impl<T: Real> Resume for Columns<'_, T>
 where
     Complex<T>: Element,
 {
     fn written(&self) -> Option<&dyn Durable> {
-        Some(self.between)
+        Some(&self.rows)
     }
 }
 
-impl<T: Real> Pass for LongColumns<'_, T>
+impl<T: Real> Pass for Columns<'_, T>
 where
     Complex<T>: Element,
 {
     type Slot = Buffer<Complex<T>>;
 
     fn tiles(&self) -> usize {
-        self.cuts.all_column_tiles()
+        self.strips.count()
     }
 
     fn slots(&self) -> usize {
-        self.slots
+        self.strips.slots
     }
 
     fn slot(&self) -> Self::Slot {
-        Buffer::new(self.cuts.rows.count * self.cuts.width, self.source.layout().offset())
+        Buffer::new(self.strips.most(), self.rows.layout().offset())
     }
 
     fn read(&self, index: usize, slot: &mut Self::Slot, io: &Io) -> Result<u64> {
-        let window = self.cuts.column_window(index);
-        let mut tile = Tile::new(&window, slot, Order::C);
-        Ok(io.read(self.source, &window, tile.view_mut(), Order::C)?)
+        let elements = self.strips.elements(index);
+        let shape = (elements / self.strips.len, self.strips.len);
+        let lanes = ArrayViewMut2::from_shape(shape, &mut slot[..elements]).expect("a strip");
+        let window = &self.strips.parts(index)[0].window;
+        self.turned.read(self.source, window, lanes.split_at(Axis(0), 0).into(), io)?;
+        Ok((elements * self.source.layout().element_bytes()) as u64)
     }
 
     fn compute(&self, index: usize, slot: &mut Self::Slot) {
-        let (_, columns) = self.cuts.columns(index);
-        let shape = IxDyn(&[self.cuts.rows.count, columns.len()]);
-        let mut tile = Tile::of_shape(&shape, slot, Order::C);
-        tile.par_lanes_mut(0, self.scratch.gathered(), |number, lane| {
-            let n2 = (columns.start + number) / self.inner;
-            self.fft.apply_to_column(n2, lane, &self.scratch);
+        let (_, columns) = self.strips.of(index);
+        let lanes = slot[..columns.len() * self.strips.len].par_chunks_exact_mut(self.strips.len);
+        lanes.zip(columns).for_each(|(lane, column)| {
+            self.fft.apply_to_column(column / self.inner, lane, &self.scratch);
         });
     }
 
     fn write(&self, index: usize, slot: &mut Self::Slot, io: &Io) -> Result<u64> {
-        let len = self.cuts.column_window(index).len();
-        let written = self.between.write_columns(index, &slot[..len], io)?;
-        Ok(written * size_of::<Complex<T>>() as u64)
+        let (matrix, columns) = self.strips.of(index);
+        let (count, len) = (columns.len(), self.strips.len);
+        let left = (self.left)(matrix).len() / self.inner;
+        if left == 0 {
+            return Ok(0);
+        }
+        let lanes = ArrayView2::from_shape((count, len), &slot[..count * len]).expect("columns");
+        if self.inner == 1 {
+            self.write_rows((matrix, columns), &lanes, io)?;
+        } else {
+            self.write_groups((matrix, columns), &lanes, io)?;
+        }
+        Ok((count * left * size_of::<Complex<T>>()) as u64)
     }
 }
 
-/// The second pass: rows of lanes, written as columns.
-struct LongRows<'a, T: Real> {
-    cuts: &'a Cuts,
-    slots: usize,
-    between: &'a Between<'a, Complex<T>>,
-    sink: &'a dyn WriteShared<Complex<T>, IxDyn>,
-    lens: Lens,
+/// The second pass: rows of lanes, which are columns of the result.
+struct Rows<'a, T: Real> {
+    strips: &'a Strips,
+    /// What lies between the passes, and its place: as they are, and with rows that begin earlier.
+    source: [&'a dyn Source<Complex<T>, IxDyn>; 2],
+    sink: [&'a dyn WriteShared<Complex<T>, IxDyn>; 2],
     lanes: &'a Lanes<T>,
     fft: &'a FourStep<T>,
     scratch: LaneScratch<T>,
-    turn: Turn<Complex<T>>,
+    turned: Turned<Complex<T>>,
 }
 
-impl<T: Real> LongRows<'_, T>
-where
-    Complex<T>: Element,
-{
-    /// A tile of rows, turned: of the window that it is of the result.
-    fn window(&self, index: usize) -> Window<IxDyn> {
-        let Lens { other, inner, .. } = self.lens;
-        let (matrix, rows) = self.cuts.rows(index);
-        let origin = IxDyn(&[matrix, 0, rows.start * inner]);
-        Window::new(origin, IxDyn(&[1, other, rows.len() * inner]))
-    }
-
-    fn transform(&self, lane: &mut [Complex<T>]) {
-        self.fft.apply_to_row(lane, &self.scratch);
-        self.lanes.scale(lane);
-    }
-}
-
-impl<T: Real> Resume for LongRows<'_, T>
+impl<T: Real> Resume for Rows<'_, T>
 where
     Complex<T>: Element,
 {
     fn written(&self) -> Option<&dyn Durable> {
-        Some(&self.sink)
+        Some(&self.sink[0])
     }
 }
 
-impl<T: Real> Pass for LongRows<'_, T>
+impl<T: Real> Pass for Rows<'_, T>
 where
     Complex<T>: Element,
 {
     type Slot = Buffer<Complex<T>>;
 
     fn tiles(&self) -> usize {
-        self.cuts.all_row_tiles()
+        self.strips.count()
     }
 
     fn slots(&self) -> usize {
-        self.slots.min(slots(self.tiles()))
+        self.strips.slots
     }
 
     fn slot(&self) -> Self::Slot {
-        Buffer::new(self.cuts.rows.tallest() * self.cuts.len, self.between.offset())
+        Buffer::new(self.strips.most(), 0)
     }
 
     fn read(&self, index: usize, slot: &mut Self::Slot, io: &Io) -> Result<u64> {
-        let tile = &mut slot[..self.window(index).len()];
-        let each = |lane: &mut [Complex<T>]| self.transform(lane);
-        let read = self.between.read_rows_turned(index, tile, &self.turn, &each, io)?;
-        Ok(read * size_of::<Complex<T>>() as u64)
+        let elements = self.strips.elements(index);
+        let shape = (elements / self.strips.len, self.strips.len);
+        let lanes = ArrayViewMut2::from_shape(shape, &mut slot[..elements]).expect("a strip");
+        let (mut one, mut other) = lanes.split_at(Axis(0), self.strips.wrapped(index));
+        for part in self.strips.parts(index) {
+            let one = one.slice_each_axis_mut(part.places(0));
+            let other = other.slice_each_axis_mut(part.places(1));
+            let source = self.source[usize::from(part.is_shifted)];
+            self.turned.read(source, &part.window, [one, other], io)?;
+        }
+        Ok((elements * size_of::<Complex<T>>()) as u64)
     }
 
     fn compute(&self, index: usize, slot: &mut Self::Slot) {
-        // Otherwise it is done.
-        if self.lens.inner > 1 {
-            let (window, gathered) = (self.window(index), self.scratch.gathered());
-            let mut tile = Tile::new(&window, slot, Order::C);
-            tile.par_lanes_mut(1, gathered, |_, lane| self.transform(lane));
-        }
+        let elements = self.strips.elements(index);
+        slot[..elements].par_chunks_exact_mut(self.strips.len).for_each(|lane| {
+            self.fft.apply_to_row(lane, &self.scratch);
+            self.lanes.scale(lane);
+        });
     }
 
     fn write(&self, index: usize, slot: &mut Self::Slot, io: &Io) -> Result<u64> {
-        let window = self.window(index);
-        let view = ArrayViewD::from_shape(window.shape.clone(), &slot[..window.len()]);
-        io.write(self.sink, &window, view.expect("columns"), Order::C)?;
-        Ok((window.len() * size_of::<Complex<T>>()) as u64)
+        let elements = self.strips.elements(index);
+        let shape = (elements / self.strips.len, self.strips.len);
+        let lanes = ArrayView2::from_shape(shape, &slot[..elements]).expect("a strip");
+        let (one, other) = lanes.split_at(Axis(0), self.strips.wrapped(index));
+        for part in self.strips.parts(index) {
+            let sink = self.sink[usize::from(part.is_shifted)];
+            let one = one.slice_each_axis(part.places(0));
+            let other = other.slice_each_axis(part.places(1));
+            self.turned.write(sink, &part.window, [one, other], io)?;
+        }
+        Ok((elements * size_of::<Complex<T>>()) as u64)
     }
 }

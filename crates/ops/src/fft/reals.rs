@@ -16,6 +16,7 @@ use super::blocks::{BlockRequest, Blocks, Matrices};
 use crate::Resources;
 use crate::fourier::Real;
 use crate::lanes::{cost, halves_len, next_divided_reals, real_factors, roots_len};
+use crate::plan::{SLOTS, duration};
 use crate::tile::gathered_len;
 use crate::transfer::staging_bytes;
 
@@ -44,6 +45,24 @@ pub(crate) struct Reals<T> {
     pub(crate) read: u64,
     copies: usize,
     real: PhantomData<fn() -> T>,
+}
+
+/// Of the tiles of rows that there may be with so many at a time, those whose transfers take the least time,
+/// and how many. An array of so many bytes is read in rows of a length, and written in runs of as many
+/// elements, each of so many bytes, as a tile is high.
+pub(crate) fn best_rows(
+    bytes: u64,
+    len: usize,
+    element: u64,
+    tiles: impl Fn(usize) -> Option<RowTiles>,
+) -> Option<(RowTiles, usize)> {
+    let choices = (1..=SLOTS).filter_map(|slots| {
+        let rows = tiles(slots)?;
+        let run = rows.height as u64 * element;
+        Some((duration([(bytes, run * len as u64), (bytes, run)], slots), rows, slots))
+    });
+    let (_, rows, slots) = choices.min_by(|one, other| one.0.total_cmp(&other.0))?;
+    Some((rows, slots))
 }
 
 /// Why lanes that are longer than memory, of so many numbers, are not cut in two, to be put after what is
@@ -122,7 +141,7 @@ where
     pub(crate) fn rows_cost(&self, height: usize, turned: usize, slots: usize) -> u64 {
         let other = self.lens.other;
         let cost = self.cost(height as u64 * other as u64, slots, cost(other).1);
-        cost.saturating_add(turn_bytes::<Complex<T>>(turned, other, 1))
+        cost.saturating_add(turn_bytes::<Complex<T>>(turned, other))
     }
 
     fn cost(&self, tile: u64, slots: usize, scratch: u64) -> u64 {

@@ -39,13 +39,15 @@ pub(crate) enum Passes {
     Tiles(Vec<TilePass>),
     /// Columns, then rows, with blocks in between; rows begin at the place `split`.
     Blocks { blocks: Blocks, split: usize },
-    /// Stages of which at least one cuts a lane in two, through a scratch array.
+    /// Stages of which at least one cuts a lane in two.
     Chain(Vec<Stage>),
 }
 
 impl Passes {
-    pub(crate) fn is_long(&self) -> bool {
-        matches!(self, Self::Chain(_))
+    /// Whether what a lane that is cut in two is read from is where it is to go.
+    pub(crate) fn needs_scratch(&self) -> bool {
+        let Self::Chain(stages) = self else { return false };
+        stages.iter().skip(1).any(|stage| matches!(stage, Stage::Long(_)))
     }
 }
 

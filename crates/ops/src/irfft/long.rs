@@ -25,8 +25,8 @@ use self::rows::RealRows;
 use crate::fft::axes::Axes;
 use crate::fft::between::{Between, Cuts, RowTiles, Store, Turn};
 use crate::fft::in_shape::InShape;
-use crate::fft::long::{best_rows, paged_rows};
-use crate::fft::reals::{Cut, Lens, Reals};
+use crate::fft::long::paged_rows;
+use crate::fft::reals::{Cut, Lens, Reals, best_rows};
 use crate::fft::{Home, repeated};
 use crate::fourier::{Direction, Real};
 use crate::lanes::{FourStep, Halves, LaneScratch, cost, half};
@@ -144,7 +144,7 @@ impl Long {
             fft: &fft,
             scale,
             scratch: LaneScratch::of_lens(threads, 0, cost(other).1),
-            turn: Turn::new(height, other, 1),
+            turn: Turn::new(height, other),
         })
     }
 }

@@ -9,24 +9,25 @@
 //!     └────┴────┴────┘           └──────────────┘         └─┴─────┴─────┴─────┴─────┘
 //! ```
 //!
-//! The first pass is that of complex lanes (`fft/long.rs`). An element of the half spectrum needs the one of
+//! An element of the half spectrum needs the one of
 //! opposite frequency, which is in the row of opposite number: so a tile of the second pass has both
 //! (`rfft/long/rows.rs`). That is half of what complex lanes move. The arithmetic is that of
 //! `lanes/long_real.rs`, and so is each bit.
 
+mod columns;
 mod rows;
 
 use ndarray::Dimension;
 use num_complex::Complex;
 use outcore_storage::{Element, Mark, Source, Stored};
 
+use self::columns::LongColumns;
 use self::rows::HalfRows;
 use super::packed::Packed;
 use crate::fft::axes::Axes;
 use crate::fft::between::{Between, RowTiles, Store, Turn};
 use crate::fft::in_shape::InShape;
-use crate::fft::long::{LongColumns, best_rows};
-use crate::fft::reals::{Cut, Lens, Reals};
+use crate::fft::reals::{Cut, Lens, Reals, best_rows};
 use crate::fft::{Home, repeated};
 use crate::fourier::{Direction, Real};
 use crate::lanes::{FourStep, Halves, LaneScratch, cost, half};
@@ -126,7 +127,6 @@ impl Long {
             slots: self.0.blocks.slots,
             source: &Packed(&source),
             between: &between,
-            inner: 1,
             fft: &fft,
             scratch: LaneScratch::of_lens(threads, gathered, cost(one).1),
         })?;
@@ -139,7 +139,7 @@ impl Long {
             halves: Halves::new(one, other),
             scale,
             scratch: LaneScratch::of_lens(threads, 0, cost(other).1),
-            turn: Turn::new(cuts.rows.height, other, 1),
+            turn: Turn::new(cuts.rows.height, other),
         })
     }
 }

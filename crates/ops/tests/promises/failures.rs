@@ -181,6 +181,11 @@ fn failures_of_transforms_along_any_axes_surface() {
         plan.run_through(source, between, sink, Control::new())
     });
     Through { name: "a long lane", field, made: vec![LONG], between: vec![LONG], run }.check();
+    let field = noisy::<f64>(&[LONG], Order::C, 3);
+    let plan = fft(&field, 0).plan::<f64>(Budget::new(1 << 20)).unwrap();
+    let run: Run<C64, C64> =
+        Box::new(move |source, _, sink| plan.run(source, sink, Control::new()));
+    Through { name: "one in its place", field, made: vec![LONG], between: vec![0], run }.check();
     let shape = [2, LONG];
     let field = noisy::<f64>(&shape, Order::C, 3);
     let plan = fftn(&field, &[0, 1]).plan::<f64>(Budget::new(1 << 20)).unwrap();

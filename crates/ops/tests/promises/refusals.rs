@@ -105,7 +105,10 @@ fn shape_and_axes() -> impl Strategy<Value = (Vec<usize>, Vec<usize>)> {
         ]),
     ];
     let shape = prop::collection::vec(length, 1..5);
-    let few = |shape: &Vec<usize>| shape.iter().product::<usize>() < 1 << 22;
+    let few = |shape: &Vec<usize>| {
+        let all = shape.iter().try_fold(1_usize, |all, &len| all.checked_mul(len));
+        all.is_some_and(|all| all < 1 << 22)
+    };
     shape.prop_filter("few elements", few).prop_flat_map(|shape| {
         let all: Vec<usize> = (0..shape.len()).collect();
         let axes = prop::sample::subsequence(all, 1..=shape.len()).prop_shuffle();
@@ -692,7 +695,9 @@ fn the_smallest_budget_of_several_long_lanes_is_sufficient_and_one_byte_less_is_
             let plan = plan(budget).unwrap();
             assert!(plan.plan().memory() <= budget, "{plan}");
             assert_eq!(crate::support::names(plan.plan()), names);
-            assert_eq!(plan.plan().scratch_bytes, plan.plan().output_bytes);
+            // A lane that comes first is cut in the output.
+            let scratch = if axes.len() > 1 { plan.plan().output_bytes } else { 0 };
+            assert_eq!(plan.plan().scratch_bytes, scratch);
         }
         let text = sentence(&plan(least - 1).unwrap_err());
         assert!(text.contains(&format!("({least} bytes)")), "{text}");
@@ -714,7 +719,7 @@ fn a_long_lane_to_another_order_is_refused() {
     let shape = [2, LONG];
     let field = noisy::<f32>(&shape, Order::C, 8);
     let plan = fft(&field, 1).plan::<f32>(Budget::new(1 << 20)).unwrap();
-    assert!(plan.plan().scratch_bytes > 0);
+    assert_eq!(plan.plan().passes.len(), 2);
     let of = |order| Counting::new(in_order(&ArrayD::<C32>::zeros(IxDyn(&shape)), order));
     let (mut scratch, mut sink) = (of(Order::C), of(Order::F));
     let error = plan.run_through(&field, &mut scratch, &mut sink, Control::new()).unwrap_err();

@@ -1,12 +1,13 @@
 //! Row tiles that are read turned: what lies along a row is put along a column.
 //!
 //! ```text
-//!     blocks, as they lie           turned, with two elements that stay together
-//!     ┌────────┬────────┐           ┌─────────────┐
-//!     │ aa bb  │ cc dd  │           │ aa aa aa    │ ◀ of the first row, the second, the third
-//!     │ aa bb  │ cc dd  │  ───▶     │ bb bb bb    │
-//!     │ aa bb  │ cc dd  │           │ cc cc cc    │
-//!     └────────┴────────┘           └─────────────┘
+//!     blocks, as they lie         turned
+//!     ┌──────┬──────┐             ┌───────┐
+//!     │ a b  │ c d  │             │ a a a │ ◀ of the first row, the second, the third
+//!     │ a b  │ c d  │    ───▶     │ b b b │
+//!     │ a b  │ c d  │             │ c c c │
+//!     └──────┴──────┘             │ d d d │
+//!                                 └───────┘
 //! ```
 //!
 //! A tile that was turned in memory would be there twice. So some rows of all blocks are read at a time, and
@@ -30,44 +31,37 @@ const PART: usize = 64;
 
 /// How row tiles are turned.
 pub(crate) struct Turn<T> {
-    /// The elements that lie together along a row, and stay so.
-    inner: usize,
     /// The rows that are turned together.
     rows: usize,
-    /// Of each thread that reads: what is read at a time, and whole rows if they are worked on.
+    /// Of each thread that reads: what is read at a time, and whole rows.
     scratch: PerThread<(Vec<T>, Vec<T>)>,
 }
 
 /// The rows of a tile that are turned together, and the elements of what a thread holds of them.
-fn lens<T>(count: usize, len: usize, inner: usize) -> (usize, [usize; 2]) {
+fn lens<T>(count: usize, len: usize) -> (usize, [usize; 2]) {
     let piece = piece_bytes(count * len * size_of::<T>()) / size_of::<T>();
-    if inner > 1 {
-        return ((piece / len).clamp(1, count.max(1)), [piece, 0]);
-    }
     let rows = (count / PART).clamp(1, ROWS);
     (rows, [piece.min(rows * len), rows * len])
 }
 
 /// The bytes that turning a tile of so many rows of a length takes besides the tile.
-pub(crate) fn turn_bytes<T>(count: usize, len: usize, inner: usize) -> u64 {
-    let (_, lens) = lens::<T>(count, len, inner);
+pub(crate) fn turn_bytes<T>(count: usize, len: usize) -> u64 {
+    let (_, lens) = lens::<T>(count, len);
     (lens.iter().sum::<usize>() * IO_THREADS * size_of::<T>()) as u64
 }
 
 impl<T: Element> Turn<T> {
-    /// For tiles of so many rows of a length, of which `inner` elements lie together. Only of a single one
-    /// rows are worked on while they are read.
-    pub(crate) fn new(count: usize, len: usize, inner: usize) -> Self {
-        let (rows, lens) = lens::<T>(count, len, inner);
+    /// For tiles of so many rows of a length.
+    pub(crate) fn new(count: usize, len: usize) -> Self {
+        let (rows, lens) = lens::<T>(count, len);
         let zeros = |len| vec![T::default(); len];
         let scratch = PerThread::new(IO_THREADS, || (zeros(lens[0]), zeros(lens[1])));
-        Self { inner, rows, scratch }
+        Self { rows, scratch }
     }
 }
 
 impl<T: Element> Between<'_, T> {
-    /// Reads a row tile, turned, and does something with each of its rows, unless several elements of it lie
-    /// together; returns the number of elements.
+    /// Reads a row tile, turned, and does something with each of its rows; returns the number of elements.
     pub(crate) fn read_rows_turned(
         &self,
         tile: usize,
@@ -77,22 +71,19 @@ impl<T: Element> Between<'_, T> {
         io: &Io,
     ) -> Result<u64> {
         let (len, count) = (self.cuts.len, self.cuts.rows(tile).1.len());
-        let shape = (len / turn.inner, count * turn.inner);
-        let mut turned = ArrayViewMut2::from_shape(shape, elements).expect("as many elements");
-        let parts = turned.axis_chunks_iter_mut(Axis(1), turn.rows * turn.inner).into_par_iter();
+        let mut turned = ArrayViewMut2::from_shape((len, count), elements).expect("as many");
+        let parts = turned.axis_chunks_iter_mut(Axis(1), turn.rows).into_par_iter();
         let read = |(number, part): (usize, ArrayViewMut2<'_, T>)| {
             let first = number * turn.rows;
-            let rows = first..first + part.ncols() / turn.inner;
-            turn.scratch.with(|(piece, whole)| match turn.inner {
-                1 => self.read_worked_on(tile, rows, (piece, whole), each, part),
-                inner => self.read_in_groups(tile, rows, piece, inner, part),
-            })
+            let rows = first..first + part.ncols();
+            turn.scratch
+                .with(|(piece, whole)| self.read_part(tile, rows, (piece, whole), each, part))
         };
         io.run(|| parts.enumerate().map(read).try_reduce(|| 0, |one, other| Ok(one + other)))
     }
 
     /// Reads rows, does something with each, and puts them in their places.
-    fn read_worked_on(
+    fn read_part(
         &self,
         tile: usize,
         rows: Range<usize>,
@@ -111,29 +102,6 @@ impl<T: Element> Between<'_, T> {
         let whole = ArrayView2::from_shape((rows.len(), len), whole).expect("whole rows");
         copy_transposed(&whole.t(), &mut turned);
         Ok(read)
-    }
-
-    /// Reads rows, and puts groups of `inner` elements in their places.
-    fn read_in_groups(
-        &self,
-        tile: usize,
-        rows: Range<usize>,
-        piece: &mut [T],
-        inner: usize,
-        mut turned: ArrayViewMut2<'_, T>,
-    ) -> Result<u64> {
-        self.read_pieces(tile, &rows, piece, |[row, column, width], piece| {
-            for (row, elements) in (row..).zip(piece.chunks_exact(width)) {
-                let (mut column, mut rest) = (column, elements);
-                while !rest.is_empty() {
-                    let (group, within) = (column / inner, column % inner);
-                    let (now, later) = rest.split_at(rest.len().min(inner - within));
-                    let place = turned.row_mut(group).into_slice().expect("a contiguous row");
-                    place[row * inner + within..][..now.len()].copy_from_slice(now);
-                    (column, rest) = (column + now.len(), later);
-                }
-            }
-        })
     }
 
     /// Reads rows of all blocks, as many as a piece has room for, or a part of one; each piece begins at a
