@@ -54,21 +54,19 @@ fn part(
     Window::new(origin, IxDyn(&[1, height, width]))
 }
 
-/// Where the columns of a window are in memory, each a row: the first ones in one view, the others in another.
-pub(super) type Halves<V> = [V; 2];
-
 impl<T: Element> Turned<T> {
     /// For strips of at most so many elements.
     pub(super) fn new(strip: usize) -> Self {
         Self(PerThread::new(IO_THREADS, || vec![T::default(); piece_len::<T>(strip)]))
     }
 
-    /// Reads a window of one matrix, whose columns become rows.
+    /// Reads a window of one matrix, whose columns become rows: the first ones in one view, the others in
+    /// another.
     pub(super) fn read(
         &self,
         source: &dyn Source<T, IxDyn>,
         window: &Window<IxDyn>,
-        [mut first, mut second]: Halves<ArrayViewMut2<'_, T>>,
+        [mut first, mut second]: [ArrayViewMut2<'_, T>; 2],
         io: &Io,
     ) -> Result<()> {
         let (rows, columns) = (window.shape[1], window.shape[2]);
@@ -98,12 +96,12 @@ impl<T: Element> Turned<T> {
         io.run(|| halves.enumerate().try_for_each(read))
     }
 
-    /// Writes rows as the columns of a window of one matrix.
+    /// Writes rows, those of one view and then of another, as the columns of a window of one matrix.
     pub(super) fn write(
         &self,
         sink: &dyn WriteShared<T, IxDyn>,
         window: &Window<IxDyn>,
-        [first, second]: Halves<ArrayView2<'_, T>>,
+        [first, second]: [ArrayView2<'_, T>; 2],
         io: &Io,
     ) -> Result<()> {
         let (rows, columns) = (window.shape[1], window.shape[2]);
