@@ -408,12 +408,12 @@ where
     {
         self.check(&[&source.shape(), &sink.shape()])?;
         self.check_whole()?;
-        if !self.passes.needs_scratch() {
-            return self.run(source, sink, control);
-        }
+        let stages = match &self.passes {
+            Passes::Chain(stages) if self.passes.needs_scratch() => stages,
+            _ => return self.run(source, sink, control),
+        };
         self.check(&[&scratch.shape()])?;
         let (scratch, sink) = (Shared::new(scratch), Shared::new(sink));
-        let Passes::Chain(stages) = &self.passes else { unreachable!("a lane that is cut") };
         let written: [&dyn WriteShared<_, _>; 2] = [&scratch, &sink];
         let mut run = Run::new(&self.plan, control.over([&written[0], &written[1]]))?;
         self.run_chain(&mut run, stages, (source, &scratch, &sink), Some(&sink))?;
@@ -627,7 +627,8 @@ where
         let lanes = self.lanes_along(&places(first..split), |place| place - first);
         let tile = [axes, &[cuts.width]].concat();
         let transforms = Transforms::new(lanes, &tile, threads);
-        run.pass(&Columns { cuts, slots: *slots, source, between: &between, axes, transforms })?;
+        let work = transforms.of_columns(axes);
+        run.pass(&Columns { cuts, slots: *slots, source, between: &between, work })?;
         let axes = &self.axes.lens()[split..];
         let lanes =
             self.lanes_along(&places(split..self.axes.lens().len()), |place| place - split + 1);

@@ -628,7 +628,8 @@ where
         let transforms = Transforms::new(lanes, &dims, self.threads());
         let axes = &self.axes.lens()[first..split];
         let source: &dyn Source<_, _> = &source;
-        run.pass(&Columns { cuts, slots: *slots, source, between: &between, axes, transforms })?;
+        let work = transforms.of_columns(axes);
+        run.pass(&Columns { cuts, slots: *slots, source, between: &between, work })?;
         let axes = &self.axes.lens()[split..];
         let lanes = self.lanes(&places[end..places.len() - 1], |place| place - split + 1);
         let (dims, _) = self.axes.row(split, cuts.rows.tallest());

@@ -223,6 +223,14 @@ pub(crate) fn duration<const N: usize>(transfers: [(u64, u64); N], slots: usize)
     transfers.map(each).iter().sum::<f64>() * OVERLAP[slots.clamp(1, SLOTS) - 1]
 }
 
+impl PassPlan {
+    /// About how long it takes, as [`duration`] says.
+    pub(crate) fn duration(&self) -> f64 {
+        let read = (self.bytes_read, self.run_bytes_read);
+        duration([read, (self.bytes_written, self.run_bytes_written)], self.slots)
+    }
+}
+
 /// Refuses an array of another shape than the one that was planned for.
 pub(crate) fn check_shape(shape: &[usize], planned: &[usize]) -> Result<()> {
     if shape == planned {

@@ -693,8 +693,7 @@ where
             slots: *slots,
             source: &columns,
             between: &between,
-            axes: &axes,
-            transforms,
+            work: transforms.of_columns(&axes),
         })?;
         let mut axes = self.axes.lens()[split..].to_vec();
         *axes.last_mut().expect("the halved axis") = self.len().div_ceil(2);

@@ -855,8 +855,9 @@ where
         let plan = |bytes| fftn(&mapped, axes).plan::<T>(resources(bytes, threads));
         let least = needed(plan);
         assert!(least < MIB, "{least}");
-        // With less runs are of a few elements, of which there are millions.
-        for budget in if threads == 1 { vec![6 * MIB] } else { vec![MIB, 6 * MIB] } {
+        let budgets =
+            if threads == 1 { vec![6 * MIB] } else { vec![least.max(256 << 10), 6 * MIB] };
+        for budget in budgets {
             let peak = peak(|| {
                 let plan = plan(budget).unwrap();
                 plan.run_with_scratch(&mapped, &mut scratch, &mut sink, Control::new()).unwrap();
@@ -899,7 +900,7 @@ where
         let plan = |bytes| rfft(&source, axis).plan::<T>(resources(bytes, threads));
         let least = needed(plan);
         assert!(least < MIB, "{least}");
-        for budget in if threads == 1 { vec![6 * MIB] } else { vec![MIB, 6 * MIB] } {
+        for budget in [least.max(256 << 10), 6 * MIB] {
             let peak = peak(|| {
                 let plan = plan(budget).unwrap();
                 plan.run_through(&source, &mut scratch, &mut sink, Control::new()).unwrap();
@@ -909,7 +910,7 @@ where
         let plan = |bytes| irfft(&sink, axis, shape[axis]).plan::<T>(resources(bytes, threads));
         let least = needed(plan);
         assert!(least < MIB, "{least}");
-        for budget in if threads == 1 { vec![6 * MIB] } else { vec![MIB, 6 * MIB] } {
+        for budget in [least.max(256 << 10), 6 * MIB] {
             let peak = peak(|| {
                 let plan = plan(budget).unwrap();
                 plan.run_through(&sink, &mut other, &mut back, Control::new()).unwrap();

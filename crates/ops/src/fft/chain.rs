@@ -21,7 +21,7 @@ use super::sizes::{Sizes, TilePass};
 use super::tiles::TileRequest;
 use crate::Resources;
 use crate::fourier::Real;
-use crate::plan::{PassPlan, duration};
+use crate::plan::PassPlan;
 
 /// A part of the work. The first one reads the source, all others the sink, and all write the sink.
 #[derive(Clone, Debug)]
@@ -62,13 +62,9 @@ impl Stage {
     }
 
     fn duration(&self) -> f64 {
-        let of_pass = |pass: &PassPlan| {
-            let read = (pass.bytes_read, pass.run_bytes_read);
-            duration([read, (pass.bytes_written, pass.run_bytes_written)], pass.slots)
-        };
         match self {
             Self::Tiles(pass) => pass.tiles.duration,
-            Self::Long(stage) => stage.plans.iter().map(of_pass).sum(),
+            Self::Long(stage) => stage.plans.iter().map(PassPlan::duration).sum(),
         }
     }
 

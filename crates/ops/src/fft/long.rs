@@ -30,7 +30,7 @@ use super::strips::{Turned, turned_bytes};
 use super::{Home, again};
 use crate::fourier::Real;
 use crate::lanes::{FourStep, LaneScratch, Lanes, cost, factors};
-use crate::plan::{PassPlan, Run, SLOTS, duration, greatest};
+use crate::plan::{PassPlan, Run, SLOTS, greatest};
 use crate::stream::{Durable, Pass, Resume};
 use crate::transfer::{Io, WriteShared, staging_bytes};
 use crate::{Resources, Result};
@@ -177,6 +177,18 @@ pub(crate) struct LongRequest {
     turned_bytes: fn(usize) -> u64,
 }
 
+/// What a pass reads strips of: matrices with columns of a length, and so many of them.
+struct Side {
+    name: &'static str,
+    len: usize,
+    width: usize,
+    /// The bytes of an element that is read, and how often it is copied on the way.
+    read: u64,
+    copies: usize,
+    /// Whether what is read is where the result goes.
+    is_last: bool,
+}
+
 /// Where runs are cut, so that tiles have no page in common.
 const PAGE_BYTES: u64 = 4096;
 
@@ -211,87 +223,91 @@ impl LongRequest {
         })
     }
 
+    /// The matrices whose columns the first pass reads, and those that the second one changes.
+    fn sides(&self) -> [Side; 2] {
+        let Lens { one, other, inner, .. } = self.lens;
+        let (read, copies) = (self.read, self.copies);
+        let first =
+            Side { name: "columns", len: one, width: other * inner, read, copies, is_last: false };
+        let (read, copies) = (self.element, 0);
+        [first, Side { name: "rows", len: other, width: one * inner, read, copies, is_last: true }]
+    }
+
     pub(super) fn best(&self, limit: u64) -> Option<(Long, Vec<PassPlan>)> {
-        let columns = self.strips(limit, false)?;
-        let rows = self.strips(limit, true)?;
-        let plans = vec![self.plan("columns", &columns, false), self.plan("rows", &rows, true)];
-        Some((Long { lens: self.lens, columns, rows }, plans))
+        let [columns, rows] = self.sides();
+        let (columns, first) = self.strips(&columns, limit)?;
+        let (rows, second) = self.strips(&rows, limit)?;
+        Some((Long { lens: self.lens, columns, rows }, vec![first, second]))
     }
 
     /// The memory of the smallest strips.
     pub(super) fn least(&self) -> u64 {
-        self.cost(1, 1, false).max(self.cost(self.lens.inner, 1, true))
+        let [columns, rows] = self.sides();
+        self.cost(&columns, 1, 1).max(self.cost(&rows, self.lens.inner, 1))
     }
 
-    /// The length of a column, the number of columns of a matrix, and the bytes of an element that is read, in
-    /// the first pass or the second.
-    fn lens(&self, second: bool) -> (usize, usize, u64) {
-        let Lens { one, other, inner, .. } = self.lens;
-        if second { (other, one * inner, self.element) } else { (one, other * inner, self.read) }
-    }
-
-    /// The strips whose transfers take the least time.
-    fn strips(&self, limit: u64, second: bool) -> Option<Strips> {
-        let (len, count, read) = self.lens(second);
-        let inner = self.lens.inner;
-        let bytes = (self.lens.outer * len * count) as u64;
+    /// The strips whose transfers take the least time, and what they cost.
+    fn strips(&self, side: &Side, limit: u64) -> Option<(Strips, PassPlan)> {
         let choices = (1..=SLOTS).filter_map(|slots| {
-            let widest = greatest(count, limit, |width| self.cost(width, slots, second))?;
-            // Elements that lie together stay so, which the second pass needs of its columns.
-            let unit = if widest >= inner { inner } else { 1 };
-            if second && unit != inner {
-                return None;
-            }
-            let unit_bytes = unit as u64 * read;
-            let ranges = paged_rows(count / unit, unit_bytes, self.offset, widest / unit);
-            let lead = ranges.lead * unit;
-            let wrapped = if second { lead } else { 0 };
-            let (count, height) = (count - wrapped, ranges.height * unit);
-            let ranges = RowTiles { count, height, lead, ..ranges };
-            let run = ranges.height as u64 * read;
-            let written = if second { run } else { run * len as u64 };
-            let time = duration([(bytes * read, run), (bytes * self.element, written)], slots);
-            let strips = Strips { matrices: self.lens.outer, len, ranges, wrapped, slots };
-            Some((time, Strips { slots: slots.min(strips.count()), ..strips }))
+            let widest = greatest(side.width, limit, |width| self.cost(side, width, slots))?;
+            let (ranges, wrapped) = self.ranges(side, widest)?;
+            let strips =
+                Strips { matrices: self.lens.outer, len: side.len, ranges, wrapped, slots };
+            let strips = Strips { slots: slots.min(strips.count()), ..strips };
+            let plan = self.plan(side, &strips);
+            Some((strips, plan))
         });
-        choices.min_by(|one, other| one.0.total_cmp(&other.0)).map(|(_, strips)| strips)
+        choices.min_by(|(_, one), (_, other)| one.duration().total_cmp(&other.duration()))
+    }
+
+    /// Strips of at most so many columns, and how many of the last ones the first has.
+    fn ranges(&self, side: &Side, widest: usize) -> Option<(RowTiles, usize)> {
+        // Elements that lie together stay so, which the second pass needs of its columns.
+        let inner = self.lens.inner;
+        let unit = if widest >= inner { inner } else { 1 };
+        if side.is_last && unit != inner {
+            return None;
+        }
+        let bytes = unit as u64 * side.read;
+        let units = paged_rows(side.width / unit, bytes, self.offset, widest / unit);
+        let (height, lead) = (units.height * unit, units.lead * unit);
+        let wrapped = if side.is_last { lead } else { 0 };
+        Some((RowTiles { count: side.width - wrapped, height, lead, ..units }, wrapped))
     }
 
     /// The memory of a pass over strips of so many columns.
-    fn cost(&self, width: usize, slots: usize, second: bool) -> u64 {
-        let (len, _, read) = self.lens(second);
+    fn cost(&self, side: &Side, width: usize, slots: usize) -> u64 {
         let threads = self.resources.threads.get() as u64;
-        let strip = len as u64 * width as u64;
+        let strip = side.len as u64 * width as u64;
         let elements = strip.saturating_mul(slots as u64);
-        let elements = elements.saturating_add(threads * cost(len).1).saturating_add(self.tables);
-        let bytes = strip.saturating_mul(read.max(self.element));
+        let elements = elements.saturating_add(threads * cost(side.len).1);
+        let elements = elements.saturating_add(self.tables);
+        let bytes = strip.saturating_mul(side.read.max(self.element));
         let written = strip.saturating_mul(self.element);
-        let copies = if second { 0 } else { self.copies };
-        let turned = (self.turned_bytes)(len.saturating_mul(width));
-        let beside = staging_bytes(copies, bytes, written, slots).saturating_add(turned);
+        let turned = (self.turned_bytes)(side.len.saturating_mul(width));
+        let beside = staging_bytes(side.copies, bytes, written, slots).saturating_add(turned);
         elements.saturating_mul(self.element).saturating_add(beside)
     }
 
-    fn plan(&self, name: &str, strips: &Strips, second: bool) -> PassPlan {
+    fn plan(&self, side: &Side, strips: &Strips) -> PassPlan {
         let Lens { outer, one, inner, .. } = self.lens;
-        let (len, count, read) = self.lens(second);
-        let (width, elements) = (strips.most() / len, (outer * len * count) as u64);
-        let written = match (second, inner) {
-            (false, 1) => width * len,
+        let (width, elements) = (strips.most() / side.len, (outer * side.len * side.width) as u64);
+        let written = match (side.is_last, inner) {
+            (false, 1) => width * side.len,
             (false, _) if width >= inner => inner * one,
             _ => width,
         };
         PassPlan {
-            name: name.to_owned(),
+            name: side.name.to_owned(),
             tiles: strips.count(),
-            tile: vec![len, width],
+            tile: vec![side.len, width],
             slots: strips.slots,
             tile_bytes: strips.most() as u64 * self.element,
-            run_bytes_read: width as u64 * read,
+            run_bytes_read: width as u64 * side.read,
             run_bytes_written: written as u64 * self.element,
-            bytes_read: elements * read,
+            bytes_read: elements * side.read,
             bytes_written: elements * self.element,
-            memory: self.cost(width, strips.slots, second),
+            memory: self.cost(side, width, strips.slots),
         }
     }
 }

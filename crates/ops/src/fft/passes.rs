@@ -4,6 +4,7 @@ use ndarray::{ArrayViewD, IxDyn};
 use num_complex::Complex;
 use outcore_storage::{Buffer, Element, Order, Source};
 use rayon::prelude::*;
+use std::ops::Range;
 
 use super::axes::inner_len;
 use super::between::{Between, Cuts};
@@ -44,6 +45,14 @@ where
         self.apply(&mut Tile::of_shape(&IxDyn(shape), elements, Order::C));
     }
 
+    /// As the work of a pass over columns, which have some axes.
+    pub(crate) fn of_columns<'a>(self, axes: &'a [usize]) -> OnColumns<'a, T>
+    where
+        T: 'a,
+    {
+        Box::new(move |columns, tile| self.apply_to(&[axes, &[columns.len()]].concat(), tile))
+    }
+
     /// The transform along rows of one axis, each done by one thread.
     fn of_rows(&self) -> Option<&Lanes<T>> {
         let [lanes] = &self.lanes[..] else { return None };
@@ -51,15 +60,16 @@ where
     }
 }
 
+/// Work on a tile of some of the columns, with the scratch memory for it, which is free after the pass.
+pub(crate) type OnColumns<'a, T> = Box<dyn Fn(Range<usize>, &mut [Complex<T>]) + Sync + 'a>;
+
 /// The first of two passes: windows of whole columns.
 pub(crate) struct Columns<'a, T: Real> {
     pub(crate) cuts: &'a Cuts,
     pub(crate) slots: usize,
     pub(crate) source: &'a dyn Source<Complex<T>, IxDyn>,
     pub(crate) between: &'a Between<'a, Complex<T>>,
-    /// The axes of a column.
-    pub(crate) axes: &'a [usize],
-    pub(crate) transforms: Transforms<T>,
+    pub(crate) work: OnColumns<'a, T>,
 }
 
 impl<T: Real> Resume for Columns<'_, T>
@@ -96,10 +106,7 @@ where
     }
 
     fn compute(&self, index: usize, slot: &mut Self::Slot) {
-        let (_, columns) = self.cuts.columns(index);
-        let mut shape = self.axes.to_vec();
-        shape.push(columns.len());
-        self.transforms.apply(&mut Tile::of_shape(&IxDyn(&shape), slot, Order::C));
+        (self.work)(self.cuts.columns(index).1, slot);
     }
 
     fn write(&self, index: usize, slot: &mut Self::Slot, io: &Io) -> Result<u64> {

@@ -20,6 +20,7 @@ use outcore_storage::{Element, Order};
 use rayon::prelude::*;
 use rustfft::Fft;
 use std::f64::consts::FRAC_PI_4;
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::LaneScratch;
@@ -103,6 +104,20 @@ where
         self.roots.multiply(n2, lane);
     }
 
+    /// The same of some columns, of a tile of which they are all, on all threads of the current pool.
+    pub(crate) fn apply_to_columns(
+        &self,
+        columns: Range<usize>,
+        tile: &mut [Complex<T>],
+        scratch: &LaneScratch<T>,
+    ) {
+        let shape = IxDyn(&[self.columns.len(), columns.len()]);
+        let mut tile = Tile::of_shape(&shape, tile, Order::C);
+        tile.par_lanes_mut(0, &scratch.gathered, |number, column| {
+            self.apply_to_column(columns.start + number, column, scratch);
+        });
+    }
+
     /// Transforms a row.
     pub(crate) fn apply_to_row(&self, lane: &mut [Complex<T>], scratch: &LaneScratch<T>) {
         scratch.fft.with(|buffer| self.rows.process_with_scratch(lane, buffer));
@@ -129,10 +144,7 @@ where
         scratch: &LaneScratch<T>,
     ) {
         let (one, other) = (self.columns.len(), self.rows.len());
-        let shape = IxDyn(&[one, other]);
-        Tile::of_shape(&shape, lane, Order::C).par_lanes_mut(0, &scratch.gathered, |n2, column| {
-            self.apply_to_column(n2, column, scratch);
-        });
+        self.apply_to_columns(0..other, lane, scratch);
         lane.par_chunks_exact_mut(other).for_each(|row| self.apply_to_row(row, scratch));
         transpose(&ArrayView2::from_shape((one, other), lane).expect("a lane"), to);
     }

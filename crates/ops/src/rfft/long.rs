@@ -14,19 +14,18 @@
 //! (`rfft/long/rows.rs`). That is half of what complex lanes move. The arithmetic is that of
 //! `lanes/long_real.rs`, and so is each bit.
 
-mod columns;
 mod rows;
 
 use ndarray::Dimension;
 use num_complex::Complex;
 use outcore_storage::{Element, Mark, Source, Stored};
 
-use self::columns::LongColumns;
 use self::rows::HalfRows;
 use super::packed::Packed;
 use crate::fft::axes::Axes;
 use crate::fft::between::{Between, RowTiles, Store, Turn};
 use crate::fft::in_shape::InShape;
+use crate::fft::passes::Columns;
 use crate::fft::reals::{Cut, Lens, Reals, best_rows};
 use crate::fft::{Home, repeated};
 use crate::fourier::{Direction, Real};
@@ -122,20 +121,18 @@ impl Long {
         let sink = InShape::with_gap(sink, &[outer, other, one], 1);
         let between = Between::new(&scratch, cuts, 0);
         let gathered = gathered_len::<Complex<T>>(one, cuts.width);
-        run.pass(&LongColumns {
-            cuts,
-            slots: self.0.blocks.slots,
-            source: &Packed(&source),
-            between: &between,
-            fft: &fft,
-            scratch: LaneScratch::of_lens(threads, gathered, cost(one).1),
-        })?;
+        let (fft, scratch) = (&fft, LaneScratch::of_lens(threads, gathered, cost(one).1));
+        let work = Box::new(move |columns, tile: &mut [_]| {
+            fft.apply_to_columns(columns, tile, &scratch);
+        });
+        let (slots, source) = (self.0.blocks.slots, &Packed(&source));
+        run.pass(&Columns { cuts, slots, source, between: &between, work })?;
         run.pass(&HalfRows {
             cuts,
             slots: self.0.row_slots,
             between: &between,
             sink: &sink,
-            fft: &fft,
+            fft,
             halves: Halves::new(one, other),
             scale,
             scratch: LaneScratch::of_lens(threads, 0, cost(other).1),

@@ -82,11 +82,7 @@ where
         let mut rest = &mut slot[..];
         for columns in columns() {
             let (now, later) = rest.split_at_mut(columns.len() * len);
-            let shape = IxDyn(&[len, columns.len()]);
-            let mut tile = Tile::of_shape(&shape, now, Order::C);
-            tile.par_lanes_mut(0, self.scratch.gathered(), |number, lane| {
-                self.fft.apply_to_column(columns.start + number, lane, &self.scratch);
-            });
+            self.fft.apply_to_columns(columns, now, &self.scratch);
             rest = later;
         }
     }
